@@ -223,7 +223,7 @@ class Message(models.Model):
     channel = models.ForeignKey(
         Channel, on_delete=models.PROTECT, related_name="messages", db_index=False
     )
-    type = models.CharField(max_length=40)
+    type = models.TextField()
     timestamp = models.DateTimeField()
     edited_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True, help_text="when a poll first no longer showed it")

@@ -93,7 +93,7 @@ class Migration(migrations.Migration):
                         primary_key=True, serialize=False, verbose_name="Discord id"
                     ),
                 ),
-                ("type", models.CharField(max_length=40)),
+                ("type", models.TextField()),
                 ("timestamp", models.DateTimeField()),
                 ("edited_at", models.DateTimeField(null=True)),
                 (
