@@ -18,7 +18,7 @@ from pathlib import Path
 
 
 class Run:
-    """A run of this host: `name` is unique among all hosts and holds leases, `folder` is private."""
+    """A run of this host: `name` is unique among all hosts, `folder` is private."""
 
     def __init__(self, state_dir: Path) -> None:
         self.host = socket.gethostname()

@@ -7,7 +7,6 @@ the transaction, so that coverage can move in the one that stores the messages.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from django.db import connection
 from messages_app.errors import ExportUnusable
 from messages_app.export_file import ExportedMessage, ExportHeader
 from messages_app.models import Channel, Message, Revision
+from messages_app.tally import Tally
 from messages_app.windows import Window
 
 # Large enough that a statement's overhead vanishes, small enough that memory stays flat.
@@ -35,28 +35,6 @@ COLUMNS = (
     "changed_at",
     "raw",
 )
-
-
-@dataclass(frozen=True)
-class Tally:
-    """What an import did, in messages. `edited` counts every difference, and reappearances."""
-
-    read: int = 0
-    new: int = 0
-    edited: int = 0
-    deleted: int = 0
-    unchanged: int = 0
-
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(
-            *(getattr(self, field.name) + getattr(other, field.name) for field in fields(self))
-        )
-
-    def __str__(self) -> str:
-        return (
-            f"{self.read} read: {self.new} new, {self.edited} edited, {self.deleted} deleted, "
-            f"{self.unchanged} unchanged"
-        )
 
 
 class Observation(NamedTuple):
