@@ -6,7 +6,7 @@ sysexits.h, which systemd shows by name (`status=77/NOPERM`).
 
 
 class PollerError(Exception):
-    """The family. `status` is the process's exit status, `kind` the word used in logs and records."""
+    """The family: `status` is the exit status of the process, `kind` the word in records."""
 
     status = 1
     kind = "bug"

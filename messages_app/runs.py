@@ -1,0 +1,76 @@
+"""One run of a command: its name, its folder for exports, and what dead runs left behind.
+
+A run holds a lock on its folder in STATE/runs for as long as it lives; the kernel lets go of it
+however the run ends. So a folder that nobody locks belongs to a run that was killed: its files
+can go, and its leases can be freed at once instead of when they expire.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class Run:
+    """A run of this host: `name` is unique among all hosts and holds leases, `folder` is private."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.host = socket.gethostname()
+        self.name = f"{self.host}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._runs = state_dir / "runs"
+        self.folder = self._runs / self.name
+        self._lock = -1
+
+    def __enter__(self) -> Run:
+        self._runs.mkdir(parents=True, exist_ok=True)
+        with _locked(self._runs):  # or else another run could take the new folder for a dead one's
+            self.folder.mkdir(mode=0o700)
+            self._lock = os.open(self.folder, os.O_RDONLY)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.close(self._lock)
+
+    @contextmanager
+    def dead_runs(self) -> Iterator[list[str]]:
+        """Yield the names of this host's dead runs; afterwards remove what they left.
+
+        Where the block raises, their folders stay, so that the next run finds them again.
+        """
+        with _locked(self._runs):
+            dead = [folder for folder in self._runs.iterdir() if _is_unlocked(folder)]
+            yield [folder.name for folder in dead]
+            for folder in dead:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _is_unlocked(folder: Path) -> bool:
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:  # its run has just ended by itself
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True

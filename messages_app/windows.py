@@ -1,0 +1,186 @@
+"""Which window comes next: windows, coverage and backoff as pure arithmetic.
+
+All instants are aware and in UTC, all ranges half-open. Nothing here reads a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+FIRST_BACKOFF_S = 30
+# A window is not halved below this: what cannot export one second fails for another reason.
+SHORTEST_SPAN_S = 1.0
+
+
+class Window(NamedTuple):
+    """The half-open range `[start, end)`; never empty."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def seconds(self) -> float:
+        return (self.end - self.start).total_seconds()
+
+    def __contains__(self, instant: object) -> bool:
+        return isinstance(instant, datetime) and self.start <= instant < self.end
+
+    def within(self, other: Window) -> Window | None:
+        """The part of this window that lies in `other`, or None where they do not meet."""
+        start, end = max(self.start, other.start), min(self.end, other.end)
+        return Window(start, end) if start < end else None
+
+    def __str__(self) -> str:
+        return f"{self.start:%Y-%m-%d} {_clock(self.start)} to {_clock(self.end)} UTC"
+
+
+class Coverage:
+    """The union of windows: sorted, disjoint, touching ones joined. Immutable."""
+
+    def __init__(self, windows: Iterable[Window] = ()) -> None:
+        joined: list[Window] = []
+        for window in sorted(windows):
+            if joined and window.start <= joined[-1].end:
+                joined[-1] = Window(joined[-1].start, max(joined[-1].end, window.end))
+            else:
+                joined.append(window)
+        self.windows: Sequence[Window] = tuple(joined)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Coverage) and self.windows == other.windows
+
+    def __hash__(self) -> int:
+        return hash(self.windows)
+
+    def __repr__(self) -> str:
+        return f"Coverage({list(self.windows)})"
+
+    def add(self, window: Window) -> Coverage:
+        return Coverage([*self.windows, window])
+
+    def within(self, span: Window) -> Coverage:
+        return Coverage(part for window in self.windows if (part := window.within(span)))
+
+    def gaps(self, span: Window) -> list[Window]:
+        """What of `span` is not covered, oldest first."""
+        gaps = []
+        start = span.start
+        for window in self.within(span).windows:
+            if start < window.start:
+                gaps.append(Window(start, window.start))
+            start = window.end
+        if start < span.end:
+            gaps.append(Window(start, span.end))
+        return gaps
+
+    def covered_until(self, span: Window) -> datetime:
+        """How far `span` is covered from its start without a gap."""
+        gaps = self.gaps(span)
+        return gaps[0].start if gaps else span.end
+
+    def to_json(self) -> list[list[str]]:
+        return [[window.start.isoformat(), window.end.isoformat()] for window in self.windows]
+
+    @classmethod
+    def from_json(cls, windows: list[list[str]]) -> Coverage:
+        return cls(
+            Window(datetime.fromisoformat(start), datetime.fromisoformat(end))
+            for start, end in windows
+        )
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How far windows reach, in seconds: POLLER_WINDOW, POLLER_OVERLAP, POLLER_MAX_SPAN."""
+
+    window_s: float
+    overlap_s: float
+    max_span_s: float
+
+    @property
+    def closing_delay(self) -> timedelta:
+        """How long after a session's end its closing sweep may begin."""
+        return timedelta(seconds=self.overlap_s)
+
+
+def newest_window(
+    session: Window, coverage: Coverage, now: datetime, pace: Pace, longest_s: float
+) -> Window | None:
+    """The window that keeps a live viewer fresh, or None before the session's start.
+
+    It reaches back over the last covered instant, so that consecutive polls leave no hole; where
+    that is further than `longest_s` seconds, only the trailing window is read, and
+    `catch_up_window` fills in what lies before. After the session's end it is the session's tail.
+    """
+    end = min(now, session.end)
+    if end <= session.start:
+        return None
+    trailing = end - timedelta(seconds=min(pace.window_s, longest_s))
+    past = coverage.within(Window(session.start, end)).windows
+    covered = past[-1].end if past else session.start
+    start = min(trailing, covered - timedelta(seconds=pace.overlap_s))
+    if end - start > timedelta(seconds=longest_s):
+        start = trailing
+    return Window(max(start, session.start), end)
+
+
+def catch_up_window(
+    session: Window, coverage: Coverage, now: datetime, pace: Pace, longest_s: float
+) -> Window | None:
+    """The oldest window still to be read before `now`, at most `longest_s` seconds, or None.
+
+    Each window reaches back over the last one, but by no more than half of its own length, so
+    that catching up always advances.
+    """
+    if min(now, session.end) <= session.start:
+        return None
+    gaps = coverage.gaps(Window(session.start, min(now, session.end)))
+    if not gaps:
+        return None
+    back = timedelta(seconds=min(pace.overlap_s, longest_s / 2))
+    start = max(gaps[0].start - back, session.start)
+    return Window(start, min(gaps[0].end, start + timedelta(seconds=longest_s)))
+
+
+def sweep_window(session: Window, swept: Coverage, longest_s: float) -> Window | None:
+    """The oldest window of the closing sweep still to be read again, or None when it is done."""
+    gaps = swept.gaps(session)
+    if not gaps:
+        return None
+    start, end = gaps[0]
+    return Window(start, min(end, start + timedelta(seconds=longest_s)))
+
+
+def halved(window: Window) -> float:
+    """Given a window whose export took too long, the seconds that the next one may span."""
+    return max(window.seconds / 2, SHORTEST_SPAN_S)
+
+
+def backoff(failures: int, cap_s: float) -> timedelta:
+    """How long to wait after the `failures`-th failure in a row (1 or more): 30 s, 60 s, 120 s …"""
+    return timedelta(seconds=min(FIRST_BACKOFF_S * 2 ** min(failures - 1, 20), cap_s))
+
+
+def chunks(span: Window, longest_s: float) -> list[Window]:
+    """`span` cut into windows of at most `longest_s` seconds, oldest first."""
+    windows = []
+    start = span.start
+    while start < span.end:
+        end = min(span.end, start + timedelta(seconds=longest_s))
+        windows.append(Window(start, end))
+        start = end
+    return windows
+
+
+def to_milliseconds(instant: datetime) -> datetime:
+    """`instant` floored to the millisecond, which is as fine as Discord's ids tell time."""
+    return instant.astimezone(UTC).replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
+def _clock(instant: datetime) -> str:
+    return f"{instant:%H:%M:%S}" + (
+        f".{instant.microsecond // 1000:03}" if instant.microsecond else ""
+    )
