@@ -38,7 +38,7 @@ class ExportedMessage(NamedTuple):
     raw: str
 
 
-class MessageFault(ValueError):  # noqa: N818 - named like the family in errors.py
+class MessageFault(ValueError):
     """What is wrong with a message object, as the end of a sentence: "has no id"."""
 
 

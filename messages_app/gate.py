@@ -4,6 +4,10 @@ Standard library only (and psycopg2 where the database is PostgreSQL). It may sa
 the whole command would do nothing and print the same line; whenever it is in doubt it hands over.
 """
 
+# The schema that this code was written for; a test compares it with the migrations.
+LATEST_MIGRATION = "0001_initial"
+LATEST_MIGRATION_QUERY = "SELECT max(name) FROM django_migrations WHERE app = 'messages_app'"
+
 
 def idle_sentence(next_start: "str | None") -> str:
     """The line of an idle tick; `next_start` is "YYYY-MM-DD HH:MM:SS…" in UTC, None without one."""

@@ -82,9 +82,7 @@ class Importer:
             set_back(feed, job.window, job.asked_at, failure, cap_s=self.backoff_cap_s)
         feed.save(update_fields=PROGRESS_FIELDS)
 
-    def _record(
-        self, job: Job, export: Export, tally: Tally, failure: PollerError | None
-    ) -> Poll:
+    def _record(self, job: Job, export: Export, tally: Tally, failure: PollerError | None) -> Poll:
         return Poll(
             feed=job.feed,
             channel_id=job.channel_id,
@@ -119,6 +117,7 @@ def _store(job: Job, export: Export) -> tuple[Tally, PollerError | None]:
         return Tally(), failure or ExportUnusable(
             "The exporter reported success but wrote no file: the window will be read again."
         )
+    observation = Observation(job.asked_at)
     tally = Tally()
     seen: set[int] = set()
     with stream:
@@ -130,13 +129,11 @@ def _store(job: Job, export: Export) -> tuple[Tally, PollerError | None]:
                     f"The export is of channel {header.channel_id} instead of {job.channel_id}: "
                     "check that the id is a channel's and not a category's."
                 )
-            store_channel(header)
+            store_channel(header, observation)
             inside = (message for message in reader if message.timestamp in job.window)
             for batch in in_batches(inside):
                 seen.update(message.discord_id for message in batch)
-                tally = tally.plus(
-                    store_batch(batch, job.channel_id, Observation(job.asked_at))
-                )
+                tally = tally.plus(store_batch(batch, job.channel_id, observation))
             if reader.declared_count != reader.read_count:
                 raise ExportUnusable(
                     f"The export holds {reader.read_count} messages but says "

@@ -106,9 +106,7 @@ class FeedQuerySet(models.QuerySet["Feed"]):
 
     def free(self, now: datetime, holder: str) -> FeedQuerySet:
         """Feeds whose lease nobody but `holder` has at `now`."""
-        return self.filter(
-            Q(lease_until=None) | Q(lease_until__lte=now) | Q(lease_holder=holder)
-        )
+        return self.filter(Q(lease_until=None) | Q(lease_until__lte=now) | Q(lease_holder=holder))
 
 
 class Feed(models.Model):

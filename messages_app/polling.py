@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from messages_app.environment import Settings
 from messages_app.errors import ConfigurationError
 from messages_app.gate import idle_sentence
 from messages_app.leases import release_dead
-from messages_app.models import Channel, Feed, Session
+from messages_app.models import Feed, Session
 from messages_app.reporting.events import (
     Report,
     session_closed,
@@ -19,6 +18,7 @@ from messages_app.reporting.events import (
     sessions_overlap,
 )
 from messages_app.runs import Run
+from messages_app.scheduling import set_channels
 from messages_app.turns import Clock, PollRun
 
 # A session that cannot be closed is given up this long after its end.
@@ -56,13 +56,14 @@ def poll_recent(
         coming = Session.objects.coming(now).first()
         return RunOutcome(idle_sentence(str(coming.start_time) if coming else None))
     for session in due:
-        ensure_feeds(session, settings.channels)
+        if not session.feeds.exists():
+            set_channels(session, settings.channels)
     if live and not live[0].feeds.exists():
         raise ConfigurationError(
             f"Session {live[0].pk} has no channels: add them with `session edit {live[0].pk} "
             "--channel ID`, or set POLLER_CHANNELS."
         )
-    with Run(Path(settings.state_dir)) as run:
+    with Run.of(settings) as run:
         with run.dead_runs() as dead:
             release_dead(dead)
         feeds = _feeds_to_poll(due, now, run.host, settings, ignore_backoff=ignore_backoff)
@@ -71,18 +72,7 @@ def poll_recent(
             poll_run.poll(feeds)
         for session in over:
             _close(session, clock(), report)
-    return RunOutcome(
-        _sentence(due, poll_run, now), poll_run.status if poll_run else 0
-    )
-
-
-def ensure_feeds(session: Session, channel_ids: list[int]) -> None:
-    """Give a session that names no channels those of POLLER_CHANNELS."""
-    if session.feeds.exists():
-        return
-    for channel_id in channel_ids:
-        channel, _ = Channel.objects.get_or_create(pk=channel_id)
-        Feed.objects.get_or_create(session=session, channel=channel)
+    return RunOutcome(_sentence(due, poll_run, now), poll_run.status if poll_run else 0)
 
 
 def _feeds_to_poll(

@@ -36,7 +36,9 @@ class Window(NamedTuple):
         return Window(start, end) if start < end else None
 
     def __str__(self) -> str:
-        return f"{self.start:%Y-%m-%d} {_clock(self.start)} to {_clock(self.end)} UTC"
+        same_day = self.start.date() == self.end.date()
+        end = _clock(self.end) if same_day else f"{self.end:%Y-%m-%d} {_clock(self.end)}"
+        return f"{self.start:%Y-%m-%d} {_clock(self.start)} to {end} UTC"
 
 
 class Coverage:
@@ -131,7 +133,12 @@ class Step(NamedTuple):
 
 
 def next_step(
-    progress: Progress, pace: Pace, now: datetime, newest_at: datetime | None, *, is_newest_due: bool
+    progress: Progress,
+    pace: Pace,
+    now: datetime,
+    newest_at: datetime | None,
+    *,
+    is_newest_due: bool,
 ) -> Step | None:
     """What a run reads next of a feed at `now`, or None where nothing is due.
 

@@ -93,7 +93,7 @@ def session_closed(session: Session) -> Event:
     return Event(
         SESSION_CLOSED,
         NOTICE,
-        f"Session {session.pk} «{session.title}» is closed: it is covered whole and was read again.",
+        f"Session {session.pk} «{session.title}» is closed: covered whole and read again.",
         {"SESSION_ID": str(session.pk)},
     )
 

@@ -59,9 +59,7 @@ class Lines:
 
 
 class PrefixedLines(Lines):
-    """Lines that tell the journal their priority (sd-daemon(3)), where systemd-python is missing."""
+    """Lines that tell the journal their priority, as sd-daemon(3) has it, without systemd-python."""
 
     def __call__(self, event: Event) -> None:
         print(f"<{event.priority}>{event.sentence}", file=self._stream, flush=True)
-
-
