@@ -10,7 +10,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def main(argv: "list[str]") -> int:
     """Run the command; return the exit status."""
     if argv[1:2] == ["replay"]:
-        from messages_app.replay.__main__ import main as replay
+        from messages_app.replay.cli import main as replay
 
         return replay(argv[2:])
     if sys.flags.no_site:  # started as `python3 -I -S`, so that an idle tick need not look for it

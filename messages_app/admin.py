@@ -18,17 +18,17 @@ from messages_app.windows import Window
 class ReadOnlyMixin:
     """Shows without letting anything be changed."""
 
-    def has_add_permission(self, request: HttpRequest, *_args: object) -> bool:
+    def has_add_permission(self, *_args: object) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+    def has_change_permission(self, *_args: object) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+    def has_delete_permission(self, *_args: object) -> bool:
         return False
 
 
-class SessionForm(forms.ModelForm[Session]):
+class SessionForm(forms.ModelForm):
     """A session's title and times, with the checks that the command line makes."""
 
     allow_overlap = forms.BooleanField(
@@ -55,7 +55,7 @@ class SessionForm(forms.ModelForm[Session]):
         return data
 
 
-class FeedInline(admin.TabularInline[Feed, Session]):
+class FeedInline(admin.TabularInline):
     model = Feed
     fields = ("channel", "failures", "next_attempt_at", "error")
     readonly_fields = ("failures", "next_attempt_at", "error")
@@ -63,7 +63,7 @@ class FeedInline(admin.TabularInline[Feed, Session]):
 
 
 @admin.register(Session)
-class SessionAdmin(admin.ModelAdmin[Session]):
+class SessionAdmin(admin.ModelAdmin):
     form = SessionForm
     inlines = (FeedInline,)
     list_display = ("title", "start_time", "end_time", "closed_at", "given_up")
@@ -78,25 +78,25 @@ class SessionAdmin(admin.ModelAdmin[Session]):
 
 
 @admin.register(Channel)
-class ChannelAdmin(admin.ModelAdmin[Channel]):
+class ChannelAdmin(admin.ModelAdmin):
     list_display = ("discord_id", "name", "category", "guild_name")
     search_fields = ("discord_id", "name", "guild_name")
 
 
 @admin.register(Poll)
-class PollAdmin(ReadOnlyMixin, admin.ModelAdmin[Poll]):
+class PollAdmin(ReadOnlyMixin, admin.ModelAdmin):
     list_display = ("started_at", "feed", "purpose", "window", "succeeded", "tally", "error_kind")
     list_filter = ("succeeded", "purpose", "error_kind")
     list_select_related = ("feed__session", "feed__channel")
     show_full_result_count = False
 
 
-class RevisionInline(ReadOnlyMixin, admin.TabularInline[Revision, Message]):
+class RevisionInline(ReadOnlyMixin, admin.TabularInline):
     model = Revision
 
 
 @admin.register(Message)
-class MessageAdmin(ReadOnlyMixin, admin.ModelAdmin[Message]):
+class MessageAdmin(ReadOnlyMixin, admin.ModelAdmin):
     list_display = ("timestamp", "channel", "author_name", "content", "edited_at", "deleted_at")
     list_select_related = ("channel",)
     inlines = (RevisionInline,)

@@ -31,10 +31,7 @@ ROWS_AT_ONCE = 1000
 
 def exported_messages(session: Session | None, *, with_deleted: bool) -> Iterator[dict[str, Any]]:
     """Yield the messages of one session, or all, in the order of their time."""
-    if session:
-        messages = Message.objects.of_session(session)
-    else:
-        messages = Message.objects.all()
+    messages = Message.objects.of_session(session) if session else Message.objects.all()
     if not with_deleted:
         messages = messages.shown()
     sessions = [session] if session else list(Session.objects.order_by("start_time", "id"))

@@ -72,8 +72,8 @@ class DocumentWriter:
 
     def __init__(self, path: str, beginning: JsonObject) -> None:
         """Create the file and its folders; an existing file is emptied first. Raise OSError."""
-        os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
-        self._file = open(path, "wb", buffering=0)  # noqa: PTH123, SIM115 - open until `end`
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        self._file = open(path, "wb", buffering=0)  # noqa: SIM115 - open until `end`
         self.count = 0
         self.write(encode(beginning)[: -len("\n}")] + ',\n  "messages": [')
 

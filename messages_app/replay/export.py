@@ -96,8 +96,8 @@ class Export(NamedTuple):
     def _write_no_document(self, path: str) -> None:
         if self.faults.any_of("no-file"):
             return
-        os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
-        with open(path, "w", encoding="utf-8") as file:  # noqa: PTH123 - pathlib is slow to import
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
             file.write(_GARBAGE if self.faults.any_of("garbage") else "")
 
     def _write_document(self, path: str, messages: list[JsonObject]) -> None:

@@ -107,7 +107,7 @@ def _both(one: Faults, other: Faults) -> Faults:
 def _scheduled(path: str, now_ms: int) -> str:
     """The names that the schedule has for this instant, with their channels."""
     try:
-        with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib is slow to import
+        with open(path, encoding="utf-8") as file:
             entries: list[dict[str, Any]] = json.load(file)
         words = []
         for entry in entries:

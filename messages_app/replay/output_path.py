@@ -16,18 +16,18 @@ def resolve(arguments: Arguments, channel: ChannelInfo) -> str:
 
     A path that exists as a folder, or has no extension, is a folder.
     """
-    given = os.path.abspath(arguments.output or ".")  # noqa: PTH100 - pathlib is slow to import
+    given = os.path.abspath(arguments.output or ".")
     if arguments.output.endswith("/"):
         given += "/"
     path = _expand(given, arguments, channel)
-    if os.path.isdir(path) or not _extension(path):  # noqa: PTH112
-        return os.path.join(path, _default_name(arguments, channel))  # noqa: PTH118
+    if os.path.isdir(path) or not _extension(path):
+        return os.path.join(path, _default_name(arguments, channel))
     return path
 
 
 def holds_several(output: str) -> bool:
     """Whether documents of several channels can go there without overwriting one another."""
-    return "%" in output or output.endswith("/") or os.path.isdir(output)  # noqa: PTH112
+    return "%" in output or output.endswith("/") or os.path.isdir(output)
 
 
 def _expand(path: str, arguments: Arguments, channel: ChannelInfo) -> str:

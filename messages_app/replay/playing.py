@@ -44,7 +44,7 @@ def read_conversation(environment: Mapping[str, str]) -> Conversation:
 
 def _read_json(path: str) -> JsonObject:
     try:
-        with open(path, encoding="utf-8-sig") as file:  # noqa: PTH123 - pathlib is slow to import
+        with open(path, encoding="utf-8-sig") as file:
             document = json.load(file)
     except (OSError, ValueError) as error:
         raise Misconfigured(f"REPLAY_SCENARIO {path} cannot be read: {error}") from None

@@ -85,7 +85,7 @@ class Scenario:
     def load(cls, path: str) -> "Scenario":
         """The scenario in a file. Raise Misconfigured when it cannot be read or meant."""
         try:
-            with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib is slow to import
+            with open(path, encoding="utf-8") as file:
                 return cls.of_document(json.load(file))
         except (OSError, ValueError) as error:
             raise Misconfigured(f"The scenario {path} cannot be used: {error}") from None
@@ -99,7 +99,7 @@ class Scenario:
 
     def save(self, path: object) -> None:
         """Write the file that REPLAY_SCENARIO names."""
-        with open(str(path), "w", encoding="utf-8") as file:  # noqa: PTH123
+        with open(str(path), "w", encoding="utf-8") as file:
             json.dump(self.document, file)
 
     def channel(

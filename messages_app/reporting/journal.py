@@ -15,7 +15,7 @@ def chosen_report(environ: Mapping[str, str], stderr: TextIO) -> Report:
     """The journal where standard error is connected to it and systemd-python is there."""
     if is_journal(environ):
         try:
-            from systemd import journal
+            from systemd import journal  # type: ignore[attr-defined]
         except ImportError:
             return PrefixedLines(stderr)
         return JournalRecords(journal.send)
@@ -59,7 +59,7 @@ class Lines:
 
 
 class PrefixedLines(Lines):
-    """Lines that tell the journal their priority, as sd-daemon(3) has it, without systemd-python."""
+    """Lines that tell the journal their priority (sd-daemon(3)), without systemd-python."""
 
     def __call__(self, event: Event) -> None:
         print(f"<{event.priority}>{event.sentence}", file=self._stream, flush=True)

@@ -9,7 +9,7 @@ from messages_app.windows import Window
 
 
 def session_line(session: Session, now: datetime) -> str:
-    """For example: session 3 «Spring race», 2026-05-01 18:00:00 to 20:00:00 UTC, 2 channels: live."""
+    """For example: session 3 «Race», 2026-05-01 18:00:00 to 20:00:00 UTC, 1 channel: live."""
     count = session.feeds.count()
     channels = "1 channel" if count == 1 else f"{count} channels"
     return (

@@ -50,7 +50,8 @@ class Command(PollerCommand):
 def write_json_lines(messages: Iterable[dict[str, Any]], stream: TextIO) -> int:
     """Write one JSON object a line; return how many. A lone surrogate goes out as its escape."""
     count = 0
-    for count, message in enumerate(messages, 1):
+    for message in messages:
+        count += 1
         line = json.dumps(message, ensure_ascii=False)
         if not _is_encodable(line):
             line = json.dumps(message)
@@ -63,7 +64,8 @@ def write_csv(messages: Iterable[dict[str, Any]], stream: TextIO) -> int:
     writer = csv.DictWriter(stream, KEYS, lineterminator="\n")
     writer.writeheader()
     count = 0
-    for count, message in enumerate(messages, 1):
+    for message in messages:
+        count += 1
         author = message["author"] or {}
         name = author.get("nickname") or author.get("name") or ""
         cells = {
