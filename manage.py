@@ -4,16 +4,32 @@
 import os
 import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def main(argv: "list[str]") -> int:
+    """Run the command; return the exit status."""
+    if argv[1:2] == ["replay"]:
+        from messages_app.replay.cli import main as replay
+
+        return replay(argv[2:])
+    if sys.flags.no_site:  # started as `python3 -I -S`, so that an idle tick need not look for it
+        import site
+
+        site.main()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(argv)
+    from messages_app.errors import PollerError
+
+    try:
+        execute_from_command_line(argv)
+    except PollerError as error:
+        print(error, file=sys.stderr)
+        return error.status
     return 0
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, HERE)
     sys.exit(main(sys.argv))

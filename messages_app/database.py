@@ -60,5 +60,6 @@ def prepare_sqlite(connection: Any, **_signal: object) -> None:
 
 def check_constraint(condition: Q, name: str) -> CheckConstraint:
     """A CheckConstraint; Django 5.1 renamed the argument that holds its condition."""
-    argument = "condition" if django.VERSION >= (5, 1) else "check"
-    return CheckConstraint(**{argument: condition, "name": name})
+    if django.VERSION >= (5, 1):
+        return CheckConstraint(condition=condition, name=name)
+    return CheckConstraint(check=condition, name=name)  # type: ignore[call-arg]

@@ -6,10 +6,15 @@ sysexits.h, which systemd shows by name (`status=77/NOPERM`).
 
 
 class PollerError(Exception):
-    """The family: `status` is the exit status of the process, `kind` the word in records."""
+    """The family.
+
+    `status` is the exit status of the process, `kind` the word for it in records, and
+    `message_id` its entry in systemd/discord-poller.catalog.
+    """
 
     status = 1
     kind = "bug"
+    message_id = ""
 
 
 class UsageError(PollerError):
@@ -17,6 +22,7 @@ class UsageError(PollerError):
 
     status = 2
     kind = "usage"
+    message_id = "7d7016c00793469f82e93637e8ec3132"
 
 
 class ExportUnusable(PollerError):
@@ -24,6 +30,7 @@ class ExportUnusable(PollerError):
 
     status = 65
     kind = "export-unusable"
+    message_id = "1663b27d0a23473f99374f91f67eda31"
 
 
 class ExporterFailed(PollerError):
@@ -31,6 +38,7 @@ class ExporterFailed(PollerError):
 
     status = 69
     kind = "exporter-failed"
+    message_id = "ecfec045618d444a9477976e4f4d781e"
 
 
 class DatabaseUnavailable(PollerError):
@@ -38,6 +46,7 @@ class DatabaseUnavailable(PollerError):
 
     status = 69
     kind = "database-unavailable"
+    message_id = "435c2fa7233348ce87b1c870558dbc98"
 
 
 class TimeLimitReached(PollerError):
@@ -45,6 +54,21 @@ class TimeLimitReached(PollerError):
 
     status = 75
     kind = "time-limit"
+    message_id = "fd6213c1726841fa8e77f7ae5ad554b1"
+
+
+class LeaseLost(PollerError):
+    """Another run took over a feed while this one was working on it."""
+
+    status = 75
+    kind = "lease-lost"
+    message_id = "e5f24cd5a2b64fb793c4b6a9ff2eb8ff"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another run took over the feed, since this one took too long: nothing was stored, "
+            "and the other run reads the window."
+        )
 
 
 class TokenRefused(PollerError):
@@ -52,6 +76,7 @@ class TokenRefused(PollerError):
 
     status = 77
     kind = "token-refused"
+    message_id = "61983a2e83c04f04b9bc7914e1112e2e"
 
 
 class ConfigurationError(PollerError):
@@ -59,3 +84,4 @@ class ConfigurationError(PollerError):
 
     status = 78
     kind = "configuration"
+    message_id = "cd2e2a8b26b245ddbfa1ea8a6a99e55d"

@@ -15,7 +15,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -101,6 +101,10 @@ class Export:
         """The instant of `time.monotonic()` at which the time limit is reached."""
         return self._started + self._time_limit_s
 
+    def age_s(self) -> float:
+        """Seconds since the export was started."""
+        return time.monotonic() - self._started
+
     def end(self) -> None:
         """End the exporter and all that it started, at once; harmless where it has ended."""
         if self._pidfd < 0:
@@ -112,7 +116,7 @@ class Export:
         self._process.stderr.close()
         os.close(self._pidfd)
         self._pidfd = -1
-        self.seconds = time.monotonic() - self._started
+        self.seconds = self.age_s()
 
     def failure(self) -> PollerError | None:
         """What went wrong with the process, or None where it exited 0; call it after the end."""
@@ -144,6 +148,28 @@ class Export:
         except BlockingIOError:
             return True
         return False
+
+
+def run_side_by_side(
+    next_export: Callable[[], Export | None], finished: Callable[[Export], None], most: int
+) -> None:
+    """Run the exports that `next_export` starts, at most `most` at a time, until it has no more.
+
+    `finished` is called with each ended export. However this ends, no exporter is left running.
+    """
+    running: list[Export] = []
+    try:
+        while True:
+            while len(running) < most and (export := next_export()):
+                running.append(export)
+            if not running:
+                return
+            for export in wait_for_any(running):
+                running.remove(export)
+                finished(export)
+    finally:
+        for export in running:
+            export.end()
 
 
 def wait_for_any(exports: Sequence[Export]) -> list[Export]:

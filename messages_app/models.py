@@ -6,12 +6,13 @@ Reads are named QuerySet methods, so that a question is asked the same way every
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.db.models import F, Q
 
 from messages_app.database import check_constraint
+from messages_app.tally import Tally
 from messages_app.windows import Coverage, Window
 
 
@@ -86,11 +87,26 @@ class Session(models.Model):
 
 
 class FeedQuerySet(models.QuerySet["Feed"]):
+    def least_recently_polled_first(self) -> FeedQuerySet:
+        return self.order_by(F("lease_until").asc(nulls_first=True), "id")
+
+    def ready(self, now: datetime) -> FeedQuerySet:
+        """Feeds that are not backing off."""
+        return self.exclude(next_attempt_at__gt=now)
+
+    def waiting(self, now: datetime) -> FeedQuerySet:
+        """Feeds that are backing off after failures."""
+        return self.filter(next_attempt_at__gt=now)
+
+    def polled_elsewhere(self, now: datetime, host: str, within_s: float) -> FeedQuerySet:
+        """Feeds that another host has polled in the last `within_s` seconds."""
+        return self.filter(
+            lease_until__gt=now - timedelta(seconds=within_s), lease_until__lte=now
+        ).exclude(lease_holder__startswith=f"{host}:")
+
     def free(self, now: datetime, holder: str) -> FeedQuerySet:
         """Feeds whose lease nobody but `holder` has at `now`."""
-        return self.filter(
-            Q(lease_holder="") | Q(lease_holder=holder) | Q(lease_until__lte=now),
-        )
+        return self.filter(Q(lease_until=None) | Q(lease_until__lte=now) | Q(lease_holder=holder))
 
 
 class Feed(models.Model):
@@ -113,7 +129,9 @@ class Feed(models.Model):
     next_attempt_at = models.DateTimeField(null=True, blank=True, help_text="end of the backoff")
     error_kind = models.CharField(max_length=40, blank=True)
     error = models.TextField(blank=True, help_text="what the last failed poll said")
-    lease_holder = models.CharField(max_length=200, blank=True)
+    lease_holder = models.CharField(
+        max_length=200, blank=True, help_text="the run that works on it, or did last"
+    )
     lease_until = models.DateTimeField(null=True, blank=True)
 
     objects = FeedQuerySet.as_manager()
@@ -158,7 +176,15 @@ class Poll(models.Model):
         SWEEP = "sweep", "closing sweep"
         IMPORT = "import", "import by hand"
 
-    feed = models.ForeignKey(Feed, on_delete=models.CASCADE, related_name="polls", db_index=False)
+    feed = models.ForeignKey(
+        Feed,
+        on_delete=models.CASCADE,
+        related_name="polls",
+        db_index=False,
+        null=True,
+        help_text="none where a range outside of every session was imported by hand",
+    )
+    channel = models.ForeignKey(Channel, on_delete=models.PROTECT, related_name="polls")
     purpose = models.CharField(max_length=10, choices=Purpose.choices)
     window_start = models.DateTimeField()
     window_end = models.DateTimeField()
@@ -190,6 +216,16 @@ class Poll(models.Model):
     @property
     def window(self) -> Window:
         return Window(self.window_start, self.window_end)
+
+    @property
+    def tally(self) -> Tally:
+        return Tally(
+            self.messages_read,
+            self.messages_new,
+            self.messages_edited,
+            self.messages_deleted,
+            self.messages_unchanged,
+        )
 
 
 class MessageQuerySet(models.QuerySet["Message"]):

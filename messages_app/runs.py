@@ -16,9 +16,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from messages_app.environment import Settings
+
 
 class Run:
-    """A run of this host: `name` is unique among all hosts and holds leases, `folder` is private."""
+    """A run of this host: `name` is unique among all hosts, `folder` is private."""
 
     def __init__(self, state_dir: Path) -> None:
         self.host = socket.gethostname()
@@ -26,6 +28,10 @@ class Run:
         self._runs = state_dir / "runs"
         self.folder = self._runs / self.name
         self._lock = -1
+
+    @classmethod
+    def of(cls, settings: Settings) -> Run:
+        return cls(Path(settings.state_dir))
 
     def __enter__(self) -> Run:
         self._runs.mkdir(parents=True, exist_ok=True)

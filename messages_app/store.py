@@ -7,7 +7,6 @@ the transaction, so that coverage can move in the one that stores the messages.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from django.db import connection
 from messages_app.errors import ExportUnusable
 from messages_app.export_file import ExportedMessage, ExportHeader
 from messages_app.models import Channel, Message, Revision
+from messages_app.tally import Tally
 from messages_app.windows import Window
 
 # Large enough that a statement's overhead vanishes, small enough that memory stays flat.
@@ -35,28 +35,6 @@ COLUMNS = (
     "changed_at",
     "raw",
 )
-
-
-@dataclass(frozen=True)
-class Tally:
-    """What an import did, in messages. `edited` counts every difference, and reappearances."""
-
-    read: int = 0
-    new: int = 0
-    edited: int = 0
-    deleted: int = 0
-    unchanged: int = 0
-
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(
-            *(getattr(self, field.name) + getattr(other, field.name) for field in fields(self))
-        )
-
-    def __str__(self) -> str:
-        return (
-            f"{self.read} read: {self.new} new, {self.edited} edited, {self.deleted} deleted, "
-            f"{self.unchanged} unchanged"
-        )
 
 
 class Observation(NamedTuple):
@@ -102,17 +80,18 @@ def in_batches(messages: Iterable[ExportedMessage]) -> Iterator[list[ExportedMes
         raise failure
 
 
-def store_channel(header: ExportHeader) -> None:
-    """Make the export's channel known, under the names that the export shows."""
+def store_channel(header: ExportHeader, observation: Observation) -> None:
+    """Make the export's channel known, under the names that the newest export shows."""
     names = {
         "name": header.channel_name[:200],
         "category": header.category[:200],
         "guild_id": header.guild_id,
         "guild_name": header.guild_name[:200],
     }
-    known = Channel.objects.filter(pk=header.channel_id)
-    if not known.filter(**names).exists() and not known.update(**names):
-        Channel.objects.create(discord_id=header.channel_id, **names)
+    channel, is_new = Channel.objects.get_or_create(pk=header.channel_id, defaults=names)
+    is_renamed = any(getattr(channel, name) != value for name, value in names.items())
+    if is_renamed and not is_new and not (observation.is_history and channel.name):
+        Channel.objects.filter(pk=channel.pk).update(**names)
 
 
 def store_batch(
@@ -156,7 +135,7 @@ def _stored(ids: list[int]) -> dict[int, _Stored]:
     rows = Message.objects.filter(discord_id__in=ids).values_list(
         "discord_id", "fingerprint", "deleted_at", "changed_at"
     )
-    return {discord_id: _Stored(*rest) for discord_id, *rest in rows}
+    return {row[0]: _Stored(*row[1:]) for row in rows}
 
 
 def _differs(message: ExportedMessage, old: _Stored, observation: Observation) -> bool:

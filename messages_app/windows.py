@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 FIRST_BACKOFF_S = 30
+# Why a window is read.
+NEWEST, CATCH_UP, SWEEP = "newest", "catch-up", "sweep"
 # A window is not halved below this: what cannot export one second fails for another reason.
 SHORTEST_SPAN_S = 1.0
 
@@ -34,7 +36,9 @@ class Window(NamedTuple):
         return Window(start, end) if start < end else None
 
     def __str__(self) -> str:
-        return f"{self.start:%Y-%m-%d} {_clock(self.start)} to {_clock(self.end)} UTC"
+        same_day = self.start.date() == self.end.date()
+        end = _clock(self.end) if same_day else f"{self.end:%Y-%m-%d} {_clock(self.end)}"
+        return f"{self.start:%Y-%m-%d} {_clock(self.start)} to {end} UTC"
 
 
 class Coverage:
@@ -63,6 +67,12 @@ class Coverage:
 
     def within(self, span: Window) -> Coverage:
         return Coverage(part for window in self.windows if (part := window.within(span)))
+
+    def until(self, instant: datetime) -> Coverage:
+        """What of it lies before `instant`."""
+        return Coverage(
+            Window(start, min(end, instant)) for start, end in self.windows if start < instant
+        )
 
     def gaps(self, span: Window) -> list[Window]:
         """What of `span` is not covered, oldest first."""
@@ -106,43 +116,84 @@ class Pace:
         return timedelta(seconds=self.overlap_s)
 
 
-def newest_window(
-    session: Window, coverage: Coverage, now: datetime, pace: Pace, longest_s: float
-) -> Window | None:
-    """The window that keeps a live viewer fresh, or None before the session's start.
+class Progress(NamedTuple):
+    """How far a feed is: its session, what is covered, what was swept, its longest window."""
+
+    session: Window
+    coverage: Coverage
+    swept: Coverage
+    longest_s: float
+
+
+class Step(NamedTuple):
+    """What to read next, and why: NEWEST, CATCH_UP or SWEEP."""
+
+    purpose: str
+    window: Window
+
+
+def next_step(
+    progress: Progress,
+    pace: Pace,
+    now: datetime,
+    newest_at: datetime | None,
+    *,
+    is_newest_due: bool,
+) -> Step | None:
+    """What a run reads next of a feed at `now`, or None where nothing is due.
+
+    `newest_at` is when this run began to read the newest window, None before it did.
+    """
+    session = progress.session
+    if now >= session.end + pace.closing_delay:
+        sweep = sweep_window(session, progress.swept, progress.longest_s)
+        return Step(SWEEP, sweep) if sweep else None
+    if newest_at is None or is_newest_due:
+        newest = newest_window(progress, pace, now)
+        if newest:
+            return Step(NEWEST, newest)
+        newest_at = now
+    behind = catch_up_window(progress, pace, newest_at)
+    return Step(CATCH_UP, behind) if behind else None
+
+
+def newest_window(progress: Progress, pace: Pace, now: datetime) -> Window | None:
+    """The window that keeps a live viewer fresh; after the session's end, its uncovered tail.
 
     It reaches back over the last covered instant, so that consecutive polls leave no hole; where
-    that is further than `longest_s` seconds, only the trailing window is read, and
-    `catch_up_window` fills in what lies before. After the session's end it is the session's tail.
+    that is too far, only the trailing window is read, and `catch_up_window` fills in the rest.
     """
+    session = progress.session
     end = min(now, session.end)
     if end <= session.start:
         return None
-    trailing = end - timedelta(seconds=min(pace.window_s, longest_s))
-    past = coverage.within(Window(session.start, end)).windows
+    past = progress.coverage.within(Window(session.start, end)).windows
     covered = past[-1].end if past else session.start
+    if covered == session.end:
+        return None
+    trailing = end - timedelta(seconds=min(pace.window_s, progress.longest_s))
     start = min(trailing, covered - timedelta(seconds=pace.overlap_s))
-    if end - start > timedelta(seconds=longest_s):
+    if end - start > timedelta(seconds=progress.longest_s):
         start = trailing
     return Window(max(start, session.start), end)
 
 
-def catch_up_window(
-    session: Window, coverage: Coverage, now: datetime, pace: Pace, longest_s: float
-) -> Window | None:
-    """The oldest window still to be read before `now`, at most `longest_s` seconds, or None.
+def catch_up_window(progress: Progress, pace: Pace, until: datetime) -> Window | None:
+    """The oldest window before `until` that is still to be read, or None.
 
     Each window reaches back over the last one, but by no more than half of its own length, so
     that catching up always advances.
     """
-    if min(now, session.end) <= session.start:
+    session = progress.session
+    end = min(until, session.end)
+    if end <= session.start:
         return None
-    gaps = coverage.gaps(Window(session.start, min(now, session.end)))
+    gaps = progress.coverage.gaps(Window(session.start, end))
     if not gaps:
         return None
-    back = timedelta(seconds=min(pace.overlap_s, longest_s / 2))
+    back = timedelta(seconds=min(pace.overlap_s, progress.longest_s / 2))
     start = max(gaps[0].start - back, session.start)
-    return Window(start, min(gaps[0].end, start + timedelta(seconds=longest_s)))
+    return Window(start, min(gaps[0].end, start + timedelta(seconds=progress.longest_s)))
 
 
 def sweep_window(session: Window, swept: Coverage, longest_s: float) -> Window | None:
@@ -152,11 +203,6 @@ def sweep_window(session: Window, swept: Coverage, longest_s: float) -> Window |
         return None
     start, end = gaps[0]
     return Window(start, min(end, start + timedelta(seconds=longest_s)))
-
-
-def halved(window: Window) -> float:
-    """Given a window whose export took too long, the seconds that the next one may span."""
-    return max(window.seconds / 2, SHORTEST_SPAN_S)
 
 
 def backoff(failures: int, cap_s: float) -> timedelta:

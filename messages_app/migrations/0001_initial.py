@@ -1,3 +1,5 @@
+"""The first schema."""
+
 import django.db.models.deletion
 from django.db import migrations, models
 
@@ -69,7 +71,14 @@ class Migration(migrations.Migration):
                 ),
                 ("error_kind", models.CharField(blank=True, max_length=40)),
                 ("error", models.TextField(blank=True, help_text="what the last failed poll said")),
-                ("lease_holder", models.CharField(blank=True, max_length=200)),
+                (
+                    "lease_holder",
+                    models.CharField(
+                        blank=True,
+                        help_text="the run that works on it, or did last",
+                        max_length=200,
+                    ),
+                ),
                 ("lease_until", models.DateTimeField(blank=True, null=True)),
                 (
                     "channel",
@@ -180,9 +189,19 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "channel",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="polls",
+                        to="messages_app.channel",
+                    ),
+                ),
+                (
                     "feed",
                     models.ForeignKey(
                         db_index=False,
+                        help_text="none where a range outside of every session was imported by hand",
+                        null=True,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="polls",
                         to="messages_app.feed",

@@ -1,0 +1,225 @@
+"""Reads DiscordChatExporter's JSON document, of any version: stream, validate, normalise.
+
+    reader = ExportReader(stream)
+    print(reader.header().channel_name)
+    for message in reader: ...
+    if reader.declared_count != reader.read_count: ...
+
+Memory does not grow with the document. Each message is given out as soon as it is read, so those
+before a fault are real and can be stored. Nothing of Django is imported here.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, BinaryIO, NamedTuple
+
+from messages_app.errors import ExportUnusable
+from messages_app.export_layout import ExporterLayout
+from messages_app.export_message import (
+    MAX_SNOWFLAKE,
+    ExportedMessage,
+    MessageFault,
+    message_from,
+    snowflake,
+    storable_text,
+)
+from messages_app.fingerprint import instant
+from messages_app.json_stream import MAX_VALUE_CHARS, JsonStream
+
+__all__ = ["ExportHeader", "ExportReader", "ExportedMessage"]
+
+_HEADER_KEYS = frozenset({"guild", "channel"})
+_KNOWN_KEYS = _HEADER_KEYS | {"exportedAt", "messages", "messageCount"}
+
+
+class ExportHeader(NamedTuple):
+    """What the document says of itself.
+
+    Ids are snowflakes; `guild_id` is 0 for direct messages and where no guild is told; texts that
+    are not told are "". `exported_at` is aware and UTC, None in exports older than 2.40.
+    """
+
+    channel_id: int
+    channel_type: str
+    channel_name: str
+    category: str
+    guild_id: int
+    guild_name: str
+    exported_at: datetime | None
+
+
+class ExportReader:
+    """One pass over one document.
+
+    Every method raises ExportUnusable when the document is cut, damaged or no export. After the
+    iteration `read_count` is the number of messages read, up to a fault if there was one, and
+    `declared_count` what the document's `messageCount` says, None if it says nothing. That they
+    differ is no error here: only the caller knows how much it trusts the file.
+    """
+
+    def __init__(self, stream: BinaryIO, max_value_chars: int = MAX_VALUE_CHARS) -> None:
+        self.read_count = 0
+        self.declared_count: int | None = None
+        self._json = JsonStream(stream, max_value_chars)
+        self._header: ExportHeader | None = None
+        self._keys: set[str] = set()
+        self._messages = self._read()
+
+    def header(self) -> ExportHeader:
+        """Return what stands before the messages, reading as far as needed."""
+        if self._header is None:
+            self._header = self._read_header()
+        return self._header
+
+    def __iter__(self) -> Iterator[ExportedMessage]:
+        return self._messages
+
+    def _read(self) -> Iterator[ExportedMessage]:
+        self.header()
+        yield from self._read_messages()
+        self._read_footer()
+
+    def _read_header(self) -> ExportHeader:
+        self._open()
+        found: dict[str, Any] = {}
+        while (key := self._next_key()) != "messages":
+            if key is None:
+                raise _no_export("it holds no messages")
+            found[key] = self._json.value()
+            if key == "messageCount":
+                self.declared_count = _count(found[key])
+        if "channel" not in found:
+            raise _no_export("it does not name its channel before its messages")
+        return _header_from(found["channel"], found.get("guild"), found.get("exportedAt"))
+
+    def _open(self) -> None:
+        """Step into the document's object, or say what the file is instead."""
+        first = self._json.next_char()
+        if first == "{":
+            self._json.expect("{")
+        elif first == "<":
+            raise _no_export("it is an HTML page or XML, not JSON")
+        elif first:
+            raise _no_export("it is not a JSON object")
+        elif self._json.is_empty():
+            raise ExportUnusable(
+                "The export is empty: the exporter wrote nothing, or the disk was full; "
+                "export it again."
+            )
+        else:
+            raise self._json.cut_short()
+
+    def _next_key(self) -> str | None:
+        """Take the next key of the document's object and its colon; return None at its end."""
+        json = self._json
+        if not self._keys:
+            char = json.expect('"}')
+        elif json.expect(",}") == ",":
+            char = json.expect('"')
+        else:
+            return None
+        if char == "}":
+            return None
+        json.position -= 1
+        key: str = json.value()
+        json.expect(":")
+        if key in self._keys and key in _KNOWN_KEYS:
+            raise _no_export(f"it has two {key}")
+        # What is not known is not looked at again: only known keys may be kept.
+        self._keys.add(key if key in _KNOWN_KEYS else "another")
+        return key
+
+    def _read_messages(self) -> Iterator[ExportedMessage]:
+        json = self._json
+        if json.next_char() != "[":
+            raise _no_export("its messages are not a list")
+        json.position += 1
+        if json.next_char() == "]":
+            json.position += 1
+            return
+        layout = ExporterLayout(json.text, json.position)
+        while True:
+            taken = layout.take(json.text, json.position)
+            if taken is None:
+                message = self._read_message()
+            else:
+                message, json.position = taken
+            self.read_count += 1
+            yield message
+            if json.expect(",]") == "]":
+                return
+            json.next_char()
+
+    def _read_message(self) -> ExportedMessage:
+        """Take a message of any layout."""
+        value = self._json.value()
+        try:
+            return message_from(value)
+        except MessageFault as fault:
+            reason = str(fault)
+        except RecursionError:
+            reason = "is nested too deeply"
+        raise ExportUnusable(
+            f"Message {self.read_count + 1:,} of the export {reason}; "
+            "use a file that DiscordChatExporter wrote as JSON."
+        )
+
+    def _read_footer(self) -> None:
+        while (key := self._next_key()) is not None:
+            if key in _HEADER_KEYS:
+                raise _no_export(f"its {key} follows after the messages")
+            value = self._json.value()
+            if key == "messageCount":
+                self.declared_count = _count(value)
+        self._json.end()
+
+
+def _no_export(reason: str) -> ExportUnusable:
+    return ExportUnusable(
+        f"This is not an export: {reason}; use a file that DiscordChatExporter wrote as JSON."
+    )
+
+
+def _count(value: Any) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_SNOWFLAKE:
+        raise _no_export("its messageCount is not a count")
+    return value
+
+
+def _header_from(channel: Any, guild: Any, exported_at: Any) -> ExportHeader:
+    if not isinstance(channel, dict):
+        raise _no_export("its channel is not an object")
+    if not isinstance(guild or {}, dict):
+        raise _no_export("its guild is not an object")
+    guild = guild or {}
+    channel_id = snowflake(channel.get("id"))
+    if channel_id is None:
+        raise _no_export("its channel's id is not a snowflake")
+    # Direct messages belong to no guild, which the exporter writes as guild "0".
+    guild_id = 0 if guild.get("id") in (None, "", "0") else snowflake(guild["id"])
+    if guild_id is None:
+        raise _no_export("its guild's id is not a snowflake")
+    return ExportHeader(
+        channel_id,
+        _text(channel.get("type")),
+        _text(channel.get("name")),
+        _text(channel.get("category")),
+        guild_id,
+        _text(guild.get("name")),
+        _export_time(exported_at),
+    )
+
+
+def _text(value: Any) -> str:
+    return storable_text(value) if isinstance(value, str) else ""
+
+
+def _export_time(value: Any) -> datetime | None:
+    if value is None or value == "":
+        return None
+    try:
+        return instant(value)
+    except (ValueError, TypeError):
+        raise _no_export("its exportedAt is not a time with an offset") from None

@@ -1,0 +1,98 @@
+"""Gives the stored messages back, as JSON lines or CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+from argparse import ArgumentParser, BooleanOptionalAction
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TextIO
+
+from messages_app.errors import UsageError
+from messages_app.export_lines import KEYS, exported_messages
+from messages_app.management.base import PollerCommand, found_session
+
+
+class Command(PollerCommand):
+    help = (
+        "Writes the stored messages as JSON lines or CSV, oldest first. "
+        "Example: export_messages --session 3 --format csv --output race.csv"
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--session", type=int, metavar="ID", help="only this session's")
+        parser.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
+        parser.add_argument("--output", metavar="FILE", help="a file instead of standard output")
+        parser.add_argument(
+            "--with-deleted",
+            action=BooleanOptionalAction,
+            help="also messages that were deleted; the default for jsonl",
+        )
+
+    def handle(self, *_args: str, **options: Any) -> str | None:
+        session = None if options["session"] is None else found_session(options["session"])
+        is_csv = options["format"] == "csv"
+        with_deleted = options["with_deleted"]
+        if with_deleted is None:
+            with_deleted = not is_csv
+        messages = exported_messages(session, with_deleted=with_deleted)
+        write = write_csv if is_csv else write_json_lines
+        if options["output"] is None:
+            write(messages, sys.stdout)
+            return None
+        count = _write_file(Path(options["output"]), messages, write)
+        return f"{count} messages written to {options['output']}"
+
+
+def write_json_lines(messages: Iterable[dict[str, Any]], stream: TextIO) -> int:
+    """Write one JSON object a line; return how many. A lone surrogate goes out as its escape."""
+    count = 0
+    for message in messages:
+        count += 1
+        line = json.dumps(message, ensure_ascii=False)
+        if not _is_encodable(line):
+            line = json.dumps(message)
+        stream.write(line + "\n")
+    return count
+
+
+def write_csv(messages: Iterable[dict[str, Any]], stream: TextIO) -> int:
+    """Write a table with a head; lists are JSON in their cell. Return how many rows."""
+    writer = csv.DictWriter(stream, KEYS, lineterminator="\n")
+    writer.writeheader()
+    count = 0
+    for message in messages:
+        count += 1
+        author = message["author"] or {}
+        name = author.get("nickname") or author.get("name") or ""
+        cells = {
+            key: json.dumps(value) if isinstance(value, list) else value
+            for key, value in message.items()
+        }
+        writer.writerow(cells | {"author": name.encode(errors="replace").decode()})
+    return count
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _write_file(path: Path, messages: Iterable[dict[str, Any]], write: Any) -> int:
+    """Write a file whole or not at all, so that a failure leaves what was there before."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with draft.open("w", encoding="utf-8", newline="") as stream:
+            count: int = write(messages, stream)
+        draft.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written ({error.strerror}).") from None
+    finally:
+        draft.unlink(missing_ok=True)
+    return count

@@ -1,0 +1,156 @@
+"""How a message looks in one run: time zone, signed addresses, flattened names, old versions."""
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from messages_app.replay.instants import in_local_time, in_utc
+from messages_app.replay.problems import Misconfigured
+from messages_app.replay.script import JsonObject
+
+Version = tuple[int, ...]
+CURRENT: Version = (2, 47)
+QUIET_IS_FINE: Version = (2, 45)
+_EXPORTED_AT: Version = (2, 40)
+_REACTION_USERS: Version = (2, 40, 4)
+_COMPONENTS: Version = (2, 48)
+# Since which version a message has the key.
+_KEYS_SINCE: dict[str, Version] = {
+    "mentions": (2, 25),
+    "reference": (2, 26),
+    "stickers": (2, 33),
+    "inlineEmojis": (2, 44),
+    "forwardedMessage": (2, 47),
+}
+_TIMES = ("timestamp", "timestampEdited", "callEndedTimestamp")
+_ATTACHMENT = "https://cdn.discordapp.com/attachments/"
+_AVATAR = re.compile(r"(https://cdn\.discordapp\.com/(?:avatars|guilds)/[^?]*/)[0-9a-f]{32}\b")
+_MARKUP = re.compile(r"<(@!?|@&|#|a?:(?P<emoji>\w+):|t:)(?P<id>-?\d+)(?::\w)?>")
+
+
+class Presentation(NamedTuple):
+    """The choices of one run. `signature` is 32 random bytes: signed addresses never repeat."""
+
+    utc: bool
+    markdown: bool
+    version: Version
+    now_ms: int
+    signature: str
+
+    @classmethod
+    def of_run(cls, *, utc: bool, markdown: bool, version: Version, now_ms: int) -> "Presentation":
+        """A presentation with a signature of its own."""
+        return cls(utc, markdown, version, now_ms, os.urandom(32).hex())
+
+    @property
+    def writes_exported_at(self) -> bool:
+        """Whether the version tells when it ran."""
+        return self.version >= _EXPORTED_AT
+
+    def time(self, text: str) -> str:
+        """A timestamp with the offset that was asked for."""
+        return in_utc(text) if self.utc else in_local_time(text)
+
+    def of(self, message: JsonObject) -> JsonObject:
+        """The message as this run writes it; the one given is left as it was."""
+        shown = _copy(message)
+        for part in _parts_with_times(shown):
+            for key in _TIMES:
+                if isinstance(part.get(key), str):
+                    part[key] = self.time(part[key])
+        for person in _users(shown):
+            if isinstance(person.get("avatarUrl"), str):
+                person["avatarUrl"] = _AVATAR.sub(
+                    rf"\g<1>{self.signature[:32]}", person["avatarUrl"]
+                )
+            if self.version < _EXPORTED_AT:
+                person.pop("roles", None)
+        for attachment in _objects(shown.get("attachments")):
+            if str(attachment.get("url", "")).startswith(_ATTACHMENT):
+                attachment["url"] = self._signed(attachment["url"])
+        if self.markdown and isinstance(shown.get("content"), str):
+            shown["content"] = _MARKUP.sub(_naming(shown), shown["content"])
+        return self._as_of_version(shown)
+
+    def _signed(self, url: str) -> str:
+        """Discord's addresses expire: `ex` and `is` are hexadecimal seconds, `hm` signs them."""
+        now_s = self.now_ms // 1000
+        bare = url.partition("?")[0]
+        return f"{bare}?ex={now_s + 86400:x}&is={now_s:x}&hm={self.signature}&"
+
+    def _as_of_version(self, shown: JsonObject) -> JsonObject:
+        for key, since in _KEYS_SINCE.items():
+            if self.version < since:
+                shown.pop(key, None)
+        if self.version < _REACTION_USERS:
+            for reaction in _objects(shown.get("reactions")):
+                reaction.pop("users", None)
+        if self.version < _COMPONENTS or "components" in shown or "embeds" not in shown:
+            return shown
+        ordered: JsonObject = {}
+        for key, value in shown.items():
+            if key == "embeds":
+                ordered["components"] = []
+            ordered[key] = value
+        return ordered
+
+
+def parse_version(text: str) -> Version:
+    """`2.40.4` as numbers; an empty text is the current version. Raise Misconfigured."""
+    if not text:
+        return CURRENT
+    try:
+        return tuple(int(part) for part in text.split("."))
+    except ValueError:
+        raise Misconfigured(f"REPLAY_VERSION is no version like 2.47: {text!r}") from None
+
+
+def _copy(message: JsonObject) -> JsonObject:
+    """A deep copy of plain JSON."""
+
+    def copied(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: copied(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [copied(item) for item in value]
+        return value
+
+    return {key: copied(value) for key, value in message.items()}
+
+
+def _objects(value: object) -> list[JsonObject]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _parts_with_times(message: JsonObject) -> Iterator[JsonObject]:
+    yield message
+    yield from _objects(message.get("embeds"))
+    yield from _objects([message.get("forwardedMessage")])
+
+
+def _users(message: JsonObject) -> Iterator[JsonObject]:
+    yield from _objects([message.get("author")])
+    yield from _objects(message.get("mentions"))
+    for reaction in _objects(message.get("reactions")):
+        yield from _objects(reaction.get("users"))
+    for interaction in _objects([message.get("interaction")]):
+        yield from _objects([interaction.get("user")])
+
+
+def _naming(message: JsonObject) -> Callable[[re.Match[str]], str]:
+    """What each piece of markup flattens to, given the users that the message mentions."""
+    names = {user.get("id"): user.get("nickname") for user in _objects(message.get("mentions"))}
+
+    def named(match: re.Match[str]) -> str:
+        mark = match[1]
+        if match["emoji"]:
+            return f":{match['emoji']}:"
+        if mark in ("@", "@!"):
+            return f"@{names.get(match['id'], 'Unknown')}"
+        if mark == "t:":
+            return time.strftime("%m/%d/%Y %H:%M", time.gmtime(int(match["id"])))
+        return "@deleted-role" if mark == "@&" else "#deleted-channel"
+
+    return named

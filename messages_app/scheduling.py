@@ -1,0 +1,100 @@
+"""Scheduling sessions: add, edit and end them, with what each change means for their feeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+
+from messages_app.errors import UsageError
+from messages_app.models import Channel, Feed, Session
+from messages_app.windows import Window
+
+
+def add_session(
+    title: str, window: Window, channel_ids: Sequence[int], *, allow_overlap: bool = False
+) -> Session:
+    """Schedule a session; raise UsageError where another one overlaps it."""
+    with transaction.atomic():
+        check_schedule(title, window, None, allow_overlap=allow_overlap)
+        session = Session.objects.create(title=title, start_time=window.start, end_time=window.end)
+        set_channels(session, channel_ids)
+    return session
+
+
+def edit_session(
+    session: Session,
+    title: str,
+    window: Window,
+    channel_ids: Sequence[int] | None,
+    *,
+    allow_overlap: bool = False,
+) -> None:
+    """Change a session; `channel_ids` replace its channels unless None. Raise UsageError.
+
+    What a session covers depends on its times and channels, so a change of them opens it again
+    and has it swept anew.
+    """
+    with transaction.atomic():
+        moved = window != session.window
+        if moved or title != session.title:
+            check_schedule(title, window, session, allow_overlap=allow_overlap or not moved)
+        session.title = title
+        session.start_time, session.end_time = window
+        session.save()
+        if channel_ids is not None:
+            set_channels(session, channel_ids)
+        reopen_if_unswept(session, moved=moved)
+
+
+def set_channels(session: Session, channel_ids: Sequence[int]) -> None:
+    """Make these the session's channels; one that goes takes its progress, not its messages."""
+    session.feeds.exclude(channel_id__in=channel_ids).delete()
+    for channel_id in channel_ids:
+        channel, _ = Channel.objects.get_or_create(pk=channel_id)
+        Feed.objects.get_or_create(session=session, channel=channel)
+
+
+def end_session(session: Session, now: datetime) -> None:
+    """End a live session at `now`; raise UsageError where it is not live."""
+    if session.start_time >= now:
+        raise UsageError(
+            f"Session {session.pk} has not begun: change its times with `session edit`."
+        )
+    if session.end_time <= now:
+        raise UsageError(f"Session {session.pk} is over already.")
+    edit_session(session, session.title, Window(session.start_time, now), None)
+
+
+def reopen_if_unswept(session: Session, *, moved: bool) -> None:
+    """Open a closed session again where its times were moved or a feed of it was never swept."""
+    if moved:
+        session.feeds.update(swept_windows=[])
+    is_unswept = any(feed.swept.gaps(session.window) for feed in session.feeds.all())
+    if session.closed_at and is_unswept:
+        Session.objects.filter(pk=session.pk).update(closed_at=None, given_up=False)
+        session.closed_at, session.given_up = None, False
+
+
+def check_schedule(
+    title: str, window: Window, session: Session | None, *, allow_overlap: bool
+) -> None:
+    """Raise UsageError where a session (None: a new one) cannot be scheduled so."""
+    if not title.strip() or len(title) > 200:
+        raise UsageError("A session's title has 1 to 200 characters.")
+    if window.end <= window.start:
+        raise UsageError(
+            f"The end ({window.end:%Y-%m-%d %H:%M:%S} UTC) must be later than the start "
+            f"({window.start:%Y-%m-%d %H:%M:%S} UTC)."
+        )
+    if allow_overlap:
+        return
+    others = Session.objects.overlapping(window)
+    if session:
+        others = others.exclude(pk=session.pk)
+    if other := others.first():
+        raise UsageError(
+            f"Session {other.pk} «{other.title}» overlaps ({other.window}) and only one session is "
+            "polled at a time: choose other times, or allow it with --allow-overlap."
+        )
