@@ -26,8 +26,10 @@ SESSION = Window(at(0), at(3600))
 PACE = Pace(window_s=30, overlap_s=30, max_span_s=600)
 
 instants = st.integers(-600, 4200).map(at)
-windows = st.tuples(instants, instants).filter(lambda pair: pair[0] < pair[1]).map(
-    lambda pair: Window(*pair)
+windows = (
+    st.tuples(instants, instants)
+    .filter(lambda pair: pair[0] < pair[1])
+    .map(lambda pair: Window(*pair))
 )
 
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from machine import Machine, MachineError
+from tests.system.machine import Machine, MachineError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SOURCES = "/usr/src/discord-poller"
