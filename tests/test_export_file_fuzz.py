@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -85,9 +85,11 @@ jsons = st.recursive(
     max_leaves=12,
 )
 times = st.builds(
-    lambda moment, offset: moment.isoformat() + offset,
-    st.datetimes(datetime.min.replace(2015), datetime.min.replace(2100)),
-    st.sampled_from(["Z", "+00:00", "+02:00", "-05:30"]),
+    lambda ms, offset_h: datetime.fromtimestamp(
+        ms / 1000, timezone(timedelta(hours=offset_h))
+    ).isoformat(),
+    st.integers(1_420_070_400_000, 4_000_000_000_000),
+    st.sampled_from([0, 2, -5.5]),
 )
 users = st.builds(lambda number, name: user(number, nickname=name), st.integers(1, 9), texts)
 plain_messages = st.builds(
