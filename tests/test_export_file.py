@@ -250,10 +250,10 @@ def test_times_are_read_in_every_form_the_exporter_writes(
 
 
 def test_an_author_who_is_renamed_within_the_document_is_shown_under_both_names() -> None:
-    exported = document(
-        message(1, author=user(1, nickname="Before")), message(2, author=user(1, nickname="After"))
-    )
-    assert [one.author_name for one in reader_of(exported)] == ["Before", "After"]
+    older, newer = (user(1, nickname=name) for name in ("Older", "Newer"))
+    exported = document(message(1, author=older), message(2, author=newer))
+    assert [one.author_name for one in reader_of(exported)] == ["Older", "Newer"]
+    assert [json.loads(one.raw) for one in reader_of(exported)] == exported["messages"]
 
 
 def test_a_key_that_is_there_twice_counts_as_the_last_one_says() -> None:

@@ -230,6 +230,16 @@ def test_how_the_document_is_cut_into_reads_makes_no_difference(read_bytes: int)
             assert outcome(stream) == (expected, error), (read_bytes, size)
 
 
+def test_a_number_that_lies_across_two_reads_is_read_whole(read_bytes: int) -> None:
+    for spaces in range(8):
+        data = minified(document(messageCount=7654321)).replace(
+            b":765", b": " + b" " * spaces + b"765"
+        )
+        reader = ExportReader(io.BytesIO(data))
+        assert list(reader) == []
+        assert reader.declared_count == 7654321, (read_bytes, spaces)
+
+
 SEEN_IN_ONE_READ = outcome_of(VALID)
 
 
