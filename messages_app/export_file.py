@@ -18,7 +18,7 @@ from messages_app.export_layout import ExporterLayout
 from messages_app.export_message import (
     MAX_SNOWFLAKE,
     ExportedMessage,
-    MessageFault,
+    MessageError,
     message_from,
     snowflake,
     storable_text,
@@ -131,9 +131,9 @@ class ExportReader:
 
     def _read_messages(self) -> Iterator[ExportedMessage]:
         json = self._json
-        if json.next_char() != "[":
+        if json.next_char() not in ("[", ""):
             raise _no_export("its messages are not a list")
-        json.position += 1
+        json.expect("[")
         if json.next_char() == "]":
             json.position += 1
             return
@@ -146,16 +146,19 @@ class ExportReader:
                 message, json.position = taken
             self.read_count += 1
             yield message
-            if json.expect(",]") == "]":
+            if json.text.startswith(layout.separator, json.position):
+                json.position += len(layout.separator)
+            elif json.expect(",]") == "]":
                 return
-            json.next_char()
+            else:
+                json.next_char()
 
     def _read_message(self) -> ExportedMessage:
         """Take a message of any layout."""
         value = self._json.value()
         try:
             return message_from(value)
-        except MessageFault as fault:
+        except MessageError as fault:
             reason = str(fault)
         except RecursionError:
             reason = "is nested too deeply"

@@ -15,17 +15,19 @@ import re
 from typing import Any, NamedTuple
 
 from messages_app.export_message import (
+    MAX_SNOWFLAKE,
     ExportedMessage,
     author_of,
-    snowflake,
     storable_json,
     storable_text,
 )
 from messages_app.fingerprint import canonical_rest, fingerprint, instant
 from messages_app.json_stream import decode
 
-# Characters of decoded blocks to remember, a few MiB of memory: thousands of authors.
+# Characters of authors' blocks to remember, a few MiB of memory: thousands of authors.
 _REMEMBERED_CHARS = 4 * 1024 * 1024
+# Characters at the beginning of an author's block that hold its id.
+_KEY_CHARS = 40
 
 _HEAD_KEYS = frozenset(
     (
@@ -42,6 +44,7 @@ _HEAD_KEYS = frozenset(
 
 
 class _Author(NamedTuple):
+    text: str
     id: int | None
     name: str
     raw: str
@@ -50,6 +53,7 @@ class _Author(NamedTuple):
 class _Tail(NamedTuple):
     """What follows after the author: attachments, embeds and the like."""
 
+    text: str
     has_attachments: bool
     rest: str
     raw: str
@@ -62,7 +66,7 @@ class ExporterLayout:
         newline = "\r\n" if text.startswith("{\r\n", first_message) else "\n"
         line = newline + " " * 6
         self._head = re.compile(
-            r"\{" + line + r'"id": "([0-9]+)",' + line + r'"type": "([A-Za-z0-9]+)",'
+            r"\{" + line + r'"id": "([0-9]{1,19})",' + line + r'"type": "([A-Za-z0-9]+)",'
             + line + r'"timestamp": "([0-9T:.+Z-]+)",'
             + line + r'"timestampEdited": (?:null|"([0-9T:.+Z-]+)"),'
             + line + r'"callEndedTimestamp": null,'
@@ -71,59 +75,69 @@ class ExporterLayout:
             + line + r'"content": "([^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+)",'
             + line + r'"author": (?=\{)'
         )  # fmt: skip
+        self.separator = "," + newline + "    "
         self._author_end = line + "}"
         self._message_end = newline + "    }"
         self._authors: dict[str, _Author] = {}
-        self._tails: dict[str, _Tail] = {}
-        self._remembered_chars = 0
+        self._authors_chars = 0
+        self._plain_tail: _Tail | None = None
 
     def take(self, text: str, start: int) -> tuple[ExportedMessage, int] | None:
         """Given a text and where a message begins, return it and its end; None: not taken."""
         head = self._head.match(text, start)
         if head is None:
             return None
-        author_start = head.end()
-        author_end = text.find(self._author_end, author_start) + len(self._author_end)
-        end = text.find(self._message_end, author_end) + len(self._message_end)
-        if author_end <= author_start or end <= author_end:
-            return None
-        author_text = text[author_start:author_end]
-        tail_text = text[author_end:end]
         try:
-            author = self._authors.get(author_text) or self._author(author_text)
-            tail = self._tails.get(tail_text) or self._tail(tail_text)
-            message = _message(head, author, tail)
+            author = self._author_at(text, head.end())
+            tail_start = head.end() + len(author.text)
+            tail = self._tail_at(text, tail_start)
+            return _message(head, author, tail), tail_start + len(tail.text)
         except (ValueError, RecursionError):
             return None
-        return message, end
 
-    def _author(self, text: str) -> _Author:
-        value = _decoded(text)
-        author = _Author(*author_of(value), storable_json(value))
-        self._remember(text)
-        self._authors[text] = author
+    def _author_at(self, text: str, start: int) -> _Author:
+        # The block's beginning holds the id. That the whole block is the same as last time is one
+        # comparison of memory; finding its end and hashing it would cost ten times as much.
+        key = text[start : start + _KEY_CHARS]
+        author = self._authors.get(key)
+        if author is None or not text.startswith(author.text, start):
+            block = _block(text, start, self._author_end)
+            value = _decoded(block)
+            author = _Author(block, *author_of(value), storable_json(value))
+            self._remember(key, author)
         return author
 
-    def _tail(self, text: str) -> _Tail:
-        if not text.startswith(","):
-            raise ValueError("the author is not followed by more keys")
-        value = _decoded("{" + text[1:])
-        if not _HEAD_KEYS.isdisjoint(value):
-            raise ValueError("a key is there twice, and the last one holds")
-        tail = _Tail(
-            bool(value.get("attachments")), canonical_rest(value), storable_json(value)[1:]
-        )
-        if not any(value.values()):
-            self._remember(text)
-            self._tails[text] = tail
+    def _tail_at(self, text: str, start: int) -> _Tail:
+        # Most messages have nothing in their lists, which is then the same text each time.
+        tail = self._plain_tail
+        if tail is None or not text.startswith(tail.text, start):
+            block = _block(text, start, self._message_end)
+            if not block.startswith(","):
+                raise ValueError("the author is not followed by more keys")
+            value = _decoded("{" + block[1:])
+            if not _HEAD_KEYS.isdisjoint(value):
+                raise ValueError("a key is there twice, and the last one holds")
+            tail = _Tail(
+                block,
+                bool(value.get("attachments")),
+                canonical_rest(value),
+                storable_json(value)[1:],
+            )
+            if not any(value.values()):
+                self._plain_tail = tail
         return tail
 
-    def _remember(self, text: str) -> None:
-        self._remembered_chars += len(text)
-        if self._remembered_chars > _REMEMBERED_CHARS:
+    def _remember(self, key: str, author: _Author) -> None:
+        self._authors_chars += len(author.text)
+        if self._authors_chars > _REMEMBERED_CHARS:
             self._authors.clear()
-            self._tails.clear()
-            self._remembered_chars = len(text)
+            self._authors_chars = len(author.text)
+        self._authors[key] = author
+
+
+def _block(text: str, start: int, last_line: str) -> str:
+    """Return the text from `start` through the next `last_line`; raise ValueError without one."""
+    return text[start : text.index(last_line, start) + len(last_line)]
 
 
 def _decoded(text: str) -> dict[str, Any]:
@@ -136,8 +150,8 @@ def _decoded(text: str) -> dict[str, Any]:
 
 def _message(head: re.Match[str], author: _Author, tail: _Tail) -> ExportedMessage:
     id_text, kind, time_text, edited_text, pinned, content_json = head.groups()
-    discord_id = snowflake(id_text)
-    if discord_id is None:
+    discord_id = int(id_text)
+    if not 0 < discord_id <= MAX_SNOWFLAKE:
         raise ValueError("the id is not a snowflake")
     content = content_json
     if "\\" in content_json:

@@ -20,10 +20,10 @@ _compact_json = json.JSONEncoder(
 class ExportedMessage(NamedTuple):
     """A message as an export showed it.
 
-    `discord_id` is 1 to 2**63 - 1; `type` is never ""; times are aware and UTC; `author_name` is the
-    nickname, else the name, else ""; `fingerprint` is signed, 64 bit; `raw` is the whole object as
-    compact JSON. No text holds NUL or lone surrogates, which a database refuses: they are shown as
-    U+2400 and U+FFFD, and `raw` keeps them as escapes.
+    `discord_id` is 1 to 2**63 - 1; `type` is never ""; times are aware and UTC; `author_name` is
+    the nickname, else the name, else ""; `fingerprint` is signed, 64 bit; `raw` is the whole object
+    as compact JSON. No text holds NUL or lone surrogates, which a database refuses: they are shown
+    as U+2400 and U+FFFD, and `raw` keeps them as escapes.
     """
 
     discord_id: int
@@ -38,27 +38,27 @@ class ExportedMessage(NamedTuple):
     raw: str
 
 
-class MessageFault(ValueError):
+class MessageError(ValueError):
     """What is wrong with a message object, as the end of a sentence: "has no id"."""
 
 
 def message_from(value: Any) -> ExportedMessage:
     """Given a decoded message object, return what is stored of it.
 
-    Raise MessageFault, or RecursionError for a nesting that no exporter writes.
+    Raise MessageError, or RecursionError for a nesting that no exporter writes.
     """
     if not isinstance(value, dict):
-        raise MessageFault("is not an object")
+        raise MessageError("is not an object")
     discord_id = _own_id(value)
     timestamp = _time(value, "timestamp")
     if timestamp is None:
-        raise MessageFault("has no timestamp")
+        raise MessageError("has no timestamp")
     edited_at = _time(value, "timestampEdited")
     call_ended_at = _time(value, "callEndedTimestamp")
     kind = _kind(value)
     content = value.get("content") or ""
     if not isinstance(content, str):
-        raise MessageFault("has a content that is not text")
+        raise MessageError("has a content that is not text")
     author_id, author_name = author_of(value.get("author"))
     return ExportedMessage(
         discord_id,
@@ -130,10 +130,10 @@ def _is_encodable(text: str) -> bool:
 
 def _own_id(value: dict[str, Any]) -> int:
     if value.get("id") is None:
-        raise MessageFault("has no id")
+        raise MessageError("has no id")
     number = snowflake(value["id"])
     if number is None:
-        raise MessageFault("has an id that is not a snowflake")
+        raise MessageError("has an id that is not a snowflake")
     return number
 
 
@@ -144,7 +144,7 @@ def _time(value: dict[str, Any], key: str) -> datetime | None:
     try:
         return instant(text)
     except (ValueError, TypeError):
-        raise MessageFault(f"has a {key} that is not a time with an offset") from None
+        raise MessageError(f"has a {key} that is not a time with an offset") from None
 
 
 def _kind(value: dict[str, Any]) -> str:
@@ -155,5 +155,5 @@ def _kind(value: dict[str, Any]) -> str:
     if kind is None or kind == "":
         return "Default"
     if not isinstance(kind, str):
-        raise MessageFault("has a type that is not text")
+        raise MessageError("has a type that is not text")
     return kind

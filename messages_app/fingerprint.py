@@ -106,7 +106,9 @@ def canonical_rest(message: dict[str, Any]) -> str:
     kept = {
         key: reduced
         for key, value in message.items()
-        if key not in _NOT_IN_REST and not _says_nothing(reduced := _reduced(key, value))
+        if key not in _NOT_IN_REST
+        and not _says_nothing(value)
+        and not _says_nothing(reduced := _reduced(key, value))
     }
     return _canonical_json(kept) if kept else "{}"
 
@@ -116,7 +118,8 @@ def _moment(moment: datetime | None) -> str:
 
 
 def _says_nothing(value: Any) -> bool:
-    return value is None or value is False or value == "" or value == [] or value == {}
+    """Tell null, false and the empty text, list and object from all else; zero says something."""
+    return not value and (value is False or not isinstance(value, (int, float)))
 
 
 def _reduced(key: str, value: Any) -> Any:

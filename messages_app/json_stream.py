@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, NoReturn
 
 from messages_app.errors import ExportUnusable
 
-# Bytes asked for at a time: large enough that a value cut by the end of the buffer, which is decoded
+# Bytes asked for at a time: large enough that a value cut by the end of the buffer, to be decoded
 # twice, is rare; small enough that the C library reuses the memory. With 256 KiB, which an emoji
 # widens to 1 MiB of text, it leaves holes between the blocks and the process grows without end.
 READ_BYTES = 64 * 1024

@@ -23,7 +23,7 @@ class Leases:
 
     def claim(self, feed_id: int, now: datetime) -> Feed | None:
         """Take or renew the lease; return the feed as it is now, or None while another has it."""
-        claimed = Feed.objects.free(now, self.holder).filter(pk=feed_id)
+        claimed = Feed.objects.free(now, self.holder, 2 * self._length).filter(pk=feed_id)
         if not claimed.update(lease_holder=self.holder, lease_until=now + self._length):
             return None
         return Feed.objects.select_related("session", "channel").get(pk=feed_id)
@@ -33,9 +33,9 @@ class Leases:
         held = Feed.objects.filter(pk=feed_id, lease_holder=self.holder)
         return bool(held.update(lease_until=now + self._length))
 
-    def release(self, feed_ids: list[int], now: datetime) -> None:
+    def release(self, feed_ids: list[int]) -> None:
         """End these leases where they are still ours."""
-        Feed.objects.filter(pk__in=feed_ids, lease_holder=self.holder).update(lease_until=now)
+        Feed.objects.filter(pk__in=feed_ids, lease_holder=self.holder).update(lease_until=None)
 
 
 def release_dead(holders: list[str]) -> None:

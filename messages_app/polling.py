@@ -10,7 +10,7 @@ from messages_app.environment import Settings
 from messages_app.errors import ConfigurationError
 from messages_app.gate import idle_sentence
 from messages_app.leases import release_dead
-from messages_app.models import Feed, Session
+from messages_app.models import Feed, FeedQuerySet, Session
 from messages_app.reporting.events import (
     Report,
     session_closed,
@@ -72,7 +72,7 @@ def poll_recent(
             poll_run.poll(feeds)
         for session in over:
             _close(session, clock(), report)
-    return RunOutcome(_sentence(due, poll_run, now), poll_run.status if poll_run else 0)
+    return RunOutcome(_sentence(due, poll_run, now, settings), poll_run.status if poll_run else 0)
 
 
 def _feeds_to_poll(
@@ -83,7 +83,7 @@ def _feeds_to_poll(
     for session in sessions:
         mine = session.feeds.select_related("session", "channel").least_recently_polled_first()
         if not ignore_backoff:
-            mine = mine.ready(now + TICK_SLACK)
+            mine = mine.exclude(pk__in=_waiting(now + TICK_SLACK, settings))
         if session.end_time > now:
             elsewhere = Feed.objects.polled_elsewhere(
                 now, host, settings.window_s - SHARING_SLACK_S
@@ -110,7 +110,13 @@ def _close(session: Session, now: datetime, report: Report) -> None:
         report(session_closed(session))
 
 
-def _sentence(sessions: list[Session], poll_run: PollRun | None, now: datetime) -> str:
+def _waiting(now: datetime, settings: Settings) -> FeedQuerySet:
+    return Feed.objects.waiting(now, timedelta(seconds=settings.backoff_cap_s) + TICK_SLACK)
+
+
+def _sentence(
+    sessions: list[Session], poll_run: PollRun | None, now: datetime, settings: Settings
+) -> str:
     names = " and ".join(
         f"Session {session.pk} «{session.title}» is {'live' if session.end_time > now else 'over'}"
         for session in sessions
@@ -119,7 +125,7 @@ def _sentence(sessions: list[Session], poll_run: PollRun | None, now: datetime) 
         windows = "1 window" if poll_run.polls == 1 else f"{poll_run.polls} windows"
         return f"{names}; {windows}, {poll_run.tally}, in {poll_run.seconds():.1f} s."
     waiting = (
-        Feed.objects.filter(session__in=sessions).waiting(now).order_by("next_attempt_at").first()
+        _waiting(now, settings).filter(session__in=sessions).order_by("next_attempt_at").first()
     )
     if waiting and waiting.next_attempt_at:
         return (

@@ -17,6 +17,6 @@ class Tally(NamedTuple):
 
     def __str__(self) -> str:
         return (
-            f"{self.read} read: {self.new} new, {self.edited} edited, {self.deleted} deleted, "
+            f"{self.read} read, {self.new} new, {self.edited} edited, {self.deleted} deleted, "
             f"{self.unchanged} unchanged"
         )

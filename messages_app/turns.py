@@ -70,7 +70,7 @@ class PollRun:
         try:
             run_side_by_side(self._next_export, self._finished, most)
         finally:
-            self._leases.release([turn.feed.pk for turn in self._turns], self._clock())
+            self._leases.release([turn.feed.pk for turn in self._turns])
 
     def _next_export(self) -> Export | None:
         for turn in [turn for turn in self._turns if not turn.is_busy]:

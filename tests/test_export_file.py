@@ -2,22 +2,496 @@
 
 import io
 import json
+import subprocess
+import sys
+import tracemalloc
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
+from messages_app import json_stream
 from messages_app.errors import ExportUnusable
-from messages_app.export_file import ExportReader
+from messages_app.export_file import ExportedMessage, ExportReader
+from messages_app.export_layout import ExporterLayout
+from tests.export_documents import (
+    CHANNEL_ID,
+    FIRST_ID,
+    as_exported,
+    attachment,
+    document,
+    emoji,
+    message,
+    minified,
+    reaction,
+    read_message,
+    reader_of,
+    rich_message,
+    user,
+)
 
 
-def test_an_empty_file_is_named_as_such() -> None:
-    with pytest.raises(ExportUnusable, match="empty"):
-        ExportReader(io.BytesIO(b"")).header()
+def error_of(data: Any) -> str:
+    with pytest.raises(ExportUnusable) as caught:
+        list(reader_of(data))
+    return str(caught.value)
 
 
-def test_messages_are_given_out_with_their_texts() -> None:
-    message = {"id": "5", "timestamp": "2024-05-01T12:00:00Z", "content": "hello"}
-    document = {"channel": {"id": "7", "name": "race"}, "messages": [message], "messageCount": 1}
-    reader = ExportReader(io.BytesIO(json.dumps(document).encode()))
-    assert reader.header().channel_name == "race"
-    assert [message.content for message in reader] == ["hello"]
-    assert reader.read_count == reader.declared_count == 1
+def test_a_plain_message_is_given_out_in_all_its_fields() -> None:
+    exported = message(author=user(1, id="77"))
+    given = read_message(exported)
+    assert given == ExportedMessage(
+        discord_id=FIRST_ID,
+        type="Default",
+        timestamp=datetime(2024, 4, 27, 18, 0, 0, 123000, tzinfo=UTC),
+        edited_at=None,
+        author_id=77,
+        author_name="Nickname 1",
+        content="text 0",
+        has_attachments=False,
+        fingerprint=given.fingerprint,
+        raw=json.dumps(exported, separators=(",", ":")),
+    )
+
+
+def test_a_rich_message_is_kept_whole() -> None:
+    exported = rich_message()
+    given = read_message(exported)
+    assert json.loads(given.raw) == exported
+    assert given.raw == json.dumps(exported, separators=(",", ":"), ensure_ascii=False)
+    assert given.type == "Reply"
+    assert given.has_attachments
+    assert given.content == exported["content"]
+    assert given.edited_at == datetime(2024, 4, 27, 18, 0, 5, 500000, tzinfo=UTC)
+
+
+def test_the_header_says_which_channel_it_is_and_when_it_was_exported() -> None:
+    header = reader_of(document(message())).header()
+    assert header.channel_id == CHANNEL_ID
+    assert header.channel_type == "GuildTextChat"
+    assert header.channel_name == "live"
+    assert header.category == "Races"
+    assert header.guild_id == 866
+    assert header.guild_name == "Guild"
+    assert header.exported_at == datetime(2024, 4, 28, 8, 0, 0, 123456, tzinfo=UTC)
+
+
+def test_the_header_can_be_read_before_and_after_the_messages() -> None:
+    reader = reader_of(document(message()))
+    before = reader.header()
+    assert len(list(reader)) == 1
+    assert reader.header() == before
+
+
+def test_direct_messages_belong_to_no_guild() -> None:
+    guild = {"id": "0", "name": "Direct Messages"}
+    assert reader_of(document(guild=guild)).header().guild_id == 0
+
+
+def test_a_trimmed_header_needs_only_the_channel() -> None:
+    trimmed = document(
+        message(), guild=..., dateRange=..., exportedAt=..., channel={"id": "5"}, messageCount=...
+    )
+    reader = reader_of(trimmed)
+    assert reader.header() == (5, "", "", "", 0, "", None)
+    assert len(list(reader)) == 1
+    assert reader.declared_count is None
+
+
+def test_an_export_of_a_quiet_window_holds_no_messages() -> None:
+    reader = reader_of(document())
+    assert list(reader) == []
+    assert reader.read_count == reader.declared_count == 0
+
+
+def test_a_wrong_count_is_told_but_is_no_fault() -> None:
+    reader = reader_of(document(message(), messageCount=3))
+    assert len(list(reader)) == 1
+    assert (reader.read_count, reader.declared_count) == (1, 3)
+
+
+def test_a_message_that_is_there_twice_is_given_out_twice() -> None:
+    assert [m.discord_id for m in reader_of(document(message(), message()))] == [FIRST_ID] * 2
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_line_breaks_of_either_system_take_the_shortcut(newline: str) -> None:
+    text = as_exported(document(message(1), rich_message(2)), newline).decode()
+    first = text.index("{", text.index('"messages"'))
+    layout = ExporterLayout(text, first)
+    taken = layout.take(text, first)
+    assert taken is not None
+    assert taken[0] == read_message(message(1))
+    taken = layout.take(text, taken[1] + len(layout.separator))
+    assert taken is not None
+    assert taken[0] == read_message(rich_message(2))
+
+
+def test_a_minified_document_gives_the_same_messages() -> None:
+    exported = document(message(1), rich_message(2), message(3))
+    assert list(reader_of(minified(exported))) == list(reader_of(exported))
+
+
+def test_a_byte_order_mark_is_skipped() -> None:
+    assert len(list(reader_of(b"\xef\xbb\xbf" + as_exported(document(message()))))) == 1
+
+
+def test_keys_of_the_document_may_come_in_another_order_and_unknown_ones_too() -> None:
+    exported = document(message())
+    shuffled = {"messageCount": 1, "schema": {"v": [1, 2.5]}, "schema2": -1}
+    for key in ("exportedAt", "channel", "guild", "messages"):
+        shuffled[key] = exported[key]
+    shuffled["signature"] = 12
+    reader = reader_of(shuffled)
+    assert reader.header().channel_name == "live"
+    assert len(list(reader)) == reader.declared_count == 1
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n"])
+def test_an_empty_text_is_a_text(text: str) -> None:
+    assert read_message(message(content=text)).content == text
+
+
+@pytest.mark.parametrize("kind", ["8", "46", "ThreadCreated", "Some New Kind"])
+def test_an_unknown_type_stays_as_exported(kind: str) -> None:
+    assert read_message(message(type=kind)).type == kind
+
+
+@pytest.mark.parametrize("kind", [..., "", None])
+def test_a_document_that_tells_no_type_holds_ordinary_messages(kind: Any) -> None:
+    assert read_message(message(type=kind)).type == "Default"
+
+
+def test_a_type_that_was_written_as_a_number_is_that_number() -> None:
+    assert read_message(message(type=8)).type == "8"
+
+
+def test_unknown_keys_are_kept() -> None:
+    exported = message(poll={"question": "Who?", "answers": [1, 2.5, None]})
+    assert json.loads(read_message(exported).raw)["poll"] == exported["poll"]
+
+
+def test_a_message_needs_only_its_id_and_its_time() -> None:
+    given = read_message({"id": "5", "timestamp": "2024-04-27T18:00:00Z"})
+    assert (given.discord_id, given.type, given.content) == (5, "Default", "")
+    assert (given.author_id, given.author_name, given.has_attachments) == (None, "", False)
+
+
+@pytest.mark.parametrize(
+    ("author", "name"),
+    [
+        (user(nickname="Nick", name="Name"), "Nick"),
+        (user(nickname="", name="Name"), "Name"),
+        (user(nickname=None, name="Name"), "Name"),
+        (user(nickname=5), ""),
+        ({"id": "5"}, ""),
+        (None, ""),
+        ("somebody", ""),
+        ([], ""),
+    ],
+)
+def test_the_authors_name_is_the_nickname_else_the_name(author: Any, name: str) -> None:
+    assert read_message(message(author=author)).author_name == name
+
+
+@pytest.mark.parametrize("author_id", [None, "", "x", 5, "0", str(2**63), "-5", "\u0665"])
+def test_an_author_without_a_snowflake_is_nobody(author_id: Any) -> None:
+    assert read_message(message(author={"id": author_id})).author_id is None
+
+
+@pytest.mark.parametrize("write", [as_exported, minified])
+def test_nul_characters_are_shown_in_texts_and_escaped_in_the_raw_object(write: Any) -> None:
+    exported = message(content="a\0b", author=user(nickname="n\0"), type="t\0")
+    (given,) = reader_of(write(document(exported, guild={"id": "0", "name": "g\0"})))
+    assert given.content == "a\u2400b"
+    assert given.author_name == "n\u2400"
+    assert given.type == "t\u2400"
+    assert "\0" not in given.raw
+    assert json.loads(given.raw) == exported
+
+
+@pytest.mark.parametrize("kind", ["Default", "odd kind"])
+def test_lone_surrogates_are_shown_in_texts_and_escaped_in_the_raw_object(kind: str) -> None:
+    text = json.dumps(document(message(content="?", type=kind)), indent=2)
+    (given,) = reader_of(text.replace('"?"', r'"a\uDE00b\ud83d"').encode())
+    assert given.content == "a\ufffdb\ufffd"
+    given.raw.encode()
+    assert json.loads(given.raw)["content"] == "a\ude00b\ud83d"
+    assert r"a\ude00b\ud83d" in given.raw
+
+
+@pytest.mark.parametrize("escaped", [True, False])
+def test_emoji_survive_written_as_themselves_or_as_escapes(escaped: bool) -> None:
+    text = json.dumps(document(message(content="\N{CHEQUERED FLAG}!")), ensure_ascii=escaped)
+    (given,) = reader_of(text.encode())
+    assert given.content == "\N{CHEQUERED FLAG}!"
+    assert "\N{CHEQUERED FLAG}" in given.raw
+
+
+def test_a_message_of_90_kilobytes_with_232_reaction_users_is_whole() -> None:
+    exported = message(reactions=[reaction(*(user(n) for n in range(232)))])
+    data = as_exported(document(message(1), exported, message(2)))
+    assert len(data) > 90_000
+    given = list(reader_of(data))
+    assert len(given) == 3
+    assert json.loads(given[1].raw) == exported
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2024-04-27T18:00:00Z", datetime(2024, 4, 27, 18, tzinfo=UTC)),
+        ("2024-04-27T18:00:00+00:00", datetime(2024, 4, 27, 18, tzinfo=UTC)),
+        ("2024-04-27T18:00:00.5+00:00", datetime(2024, 4, 27, 18, 0, 0, 500000, tzinfo=UTC)),
+        ("2024-04-27T18:00:00.05Z", datetime(2024, 4, 27, 18, 0, 0, 50000, tzinfo=UTC)),
+        ("2024-04-27T18:00:00.123456Z", datetime(2024, 4, 27, 18, 0, 0, 123456, tzinfo=UTC)),
+        ("2024-04-27T18:00:00.1234567Z", datetime(2024, 4, 27, 18, 0, 0, 123456, tzinfo=UTC)),
+        ("2024-04-27T20:00:00+02:00", datetime(2024, 4, 27, 18, tzinfo=UTC)),
+        ("2024-04-27T12:30:00.25-05:30", datetime(2024, 4, 27, 18, 0, 0, 250000, tzinfo=UTC)),
+    ],
+)
+@pytest.mark.parametrize("write", [as_exported, minified])
+def test_times_are_read_in_every_form_the_exporter_writes(
+    text: str, expected: datetime, write: Any
+) -> None:
+    (given,) = reader_of(write(document(message(timestamp=text, timestampEdited=text))))
+    assert given.timestamp == given.edited_at == expected
+    assert given.timestamp.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"id": ...}, "has no id"),
+        ({"id": None}, "has no id"),
+        ({"id": ""}, "has an id that is not a snowflake"),
+        ({"id": "0"}, "has an id that is not a snowflake"),
+        ({"id": "12a"}, "has an id that is not a snowflake"),
+        ({"id": "-5"}, "has an id that is not a snowflake"),
+        ({"id": "\u0665"}, "has an id that is not a snowflake"),
+        ({"id": str(2**63)}, "has an id that is not a snowflake"),
+        ({"id": "9" * 5000}, "has an id that is not a snowflake"),
+        ({"id": 1233822720000000001}, "has an id that is not a snowflake"),
+        ({"timestamp": ...}, "has no timestamp"),
+        ({"timestamp": None}, "has no timestamp"),
+        ({"timestamp": "yesterday"}, "has a timestamp that is not a time with an offset"),
+        ({"timestamp": "2024-04-27T18:00:00"}, "has a timestamp that is not a time"),
+        ({"timestamp": "2024-04-27"}, "has a timestamp that is not a time"),
+        ({"timestamp": "2024-02-30T18:00:00Z"}, "has a timestamp that is not a time"),
+        ({"timestamp": "0001-01-01T00:00:00+14:00"}, "has a timestamp that is not a time"),
+        ({"timestamp": 1714240800}, "has a timestamp that is not a time"),
+        ({"timestampEdited": "later"}, "has a timestampEdited that is not a time"),
+        ({"callEndedTimestamp": []}, "has a callEndedTimestamp that is not a time"),
+        ({"content": ["secret"]}, "has a content that is not text"),
+        ({"type": {"secret": 1}}, "has a type that is not text"),
+        ({"type": True}, "has a type that is not text"),
+    ],
+)
+def test_an_impossible_message_is_named_and_those_before_it_are_given(
+    change: dict[str, Any], reason: str
+) -> None:
+    reader = reader_of(document(message(1), message(2, **{"content": "secret"} | change)))
+    with pytest.raises(ExportUnusable, match=f"Message 2 of the export {reason}") as caught:
+        list(reader)
+    assert "secret" not in str(caught.value)
+    assert reader.read_count == 1
+
+
+def test_messages_before_a_cut_are_given_out() -> None:
+    data = as_exported(document(*(message(n) for n in range(300))))
+    given = []
+    with pytest.raises(ExportUnusable, match="cut short"):
+        for one in reader_of(data[: len(data) // 2]):
+            given.append(one.content)
+    assert given == [f"text {n}" for n in range(len(given))]
+    assert 145 <= len(given) <= 150
+
+
+@pytest.mark.parametrize("entry", ["text", None, 5, []])
+def test_an_entry_that_is_no_object_is_named(entry: Any) -> None:
+    assert "Message 1 of the export is not an object" in error_of(document(entry))
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "empty"),
+        (b" \n", "empty"),
+        (b"\xef\xbb\xbf", "empty"),
+        (b"<!DOCTYPE html><html></html>", "HTML"),
+        (b"  <html>", "HTML"),
+        (b"Error: the token was refused", "not a JSON object"),
+        (b"[]", "not a JSON object"),
+        (b'"text"', "not a JSON object"),
+        (b"\0\0\0\0", "not a JSON object"),
+        (b"{}", "it holds no messages"),
+        (b"{", "cut short"),
+        (b'{"guild', "cut short"),
+        (b'{"messages": []}', "does not name its channel before its messages"),
+        (b'{"messages": [], "channel": {"id": "5"}}', "does not name its channel before"),
+        (b'{"channel": {"id": "5"}}', "it holds no messages"),
+        (b'{"channel": {"id": "5"}, "messages": {}}', "its messages are not a list"),
+        (b'{"channel": {"id": "5"}, "messages": null}', "its messages are not a list"),
+        (b'{"channel": 5, "messages": []}', "its channel is not an object"),
+        (b'{"channel": {}, "messages": []}', "its channel's id is not a snowflake"),
+        (b'{"channel": {"id": "general"}, "messages": []}', "its channel's id is not a snowflake"),
+        (b'{"channel": {"id": "5"}, "guild": [1], "messages": []}', "its guild is not an object"),
+        (b'{"channel": {"id": "5"}, "guild": {"id": "x"}, "messages": []}', "its guild's id"),
+        (b'{"channel": {"id": "5"}, "exportedAt": "now", "messages": []}', "its exportedAt"),
+        (b'{"channel": {"id": "5"}, "messages": [], "guild": {}}', "its guild follows"),
+        (b'{"channel": {"id": "5"}, "messages": [], "messages": []}', "two messages"),
+        (b'{"channel": {"id": "5"}, "channel": {"id": "6"}, "messages": []}', "two channel"),
+        (b'{"channel": {"id": "5"}, "messages": [], "messageCount": "1"}', "messageCount"),
+        (b'{"channel": {"id": "5"}, "messages": [], "messageCount": -1}', "messageCount"),
+        (b'{"channel": {"id": "5"}, "messages": [], "messageCount": true}', "messageCount"),
+        (b'{"channel": {"id": "5"}, "messages": [], "messageCount": 1e3}', "messageCount"),
+        (b'{"channel": {"id": "5"}, "messages": [,]}', "not valid JSON at character 39"),
+        (b'{"channel": {"id": "5"}, "messages": []', "cut short"),
+        (b'{"channel": {"id": "5"}, "messages": [], }', "not valid JSON at character 42"),
+        (b'{"channel": {"id": "5"} "messages": []}', "not valid JSON at character 25"),
+        (b'{"channel": {"id": "5"}, "messages": []} x', "Something follows"),
+        (b'{"channel": {"id": "5"}, "messages": []}{}', "Something follows"),
+        (b'{"channel": {"id": "5"}, "messages": []}\0\0', "Something follows"),
+        (b'{"channel": {"id": "5"}, "messages": []}\xff', "Something follows"),
+        (b'{"channel": {"id": "5"}, "x": NaN, "messages": []}', "number beyond any meaning"),
+        (b'{"channel": {"id": "5"}, "x": -Infinity, "messages": []}', "number beyond"),
+        (b'{"channel": {"id": "5"}, "x": 1e999, "messages": []}', "number beyond any meaning"),
+        (b'{"x": ' + b"9" * 5000 + b"}", "number beyond any meaning"),
+        (b'{"x": ' + b"[" * 200_000, "nested too deeply"),
+        (b'{"x": ' + b'{"a":' * 200_000, "nested too deeply"),
+        (b'{"x": "\x01"}', "not valid JSON"),
+        (b'{"x": "\\q"}', "not valid JSON"),
+        (b'{"x": "\\u12', "cut short"),
+        (b'{"x": "\xc3', "cut short"),
+        (b'{"x": "\xff"}', "not UTF-8"),
+        ('{"x": "é"}'.encode("utf-16"), "not UTF-8"),
+        (b"\x1f\x8b\x08\x00", "not a JSON object"),
+    ],
+)
+def test_what_is_no_export_is_named_in_one_sentence(data: bytes, reason: str) -> None:
+    sentence = error_of(data)
+    assert reason in sentence
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+
+
+def test_a_message_nested_too_deeply_is_named() -> None:
+    nested: Any = []
+    for _ in range(120):
+        nested = [nested]
+    assert len(list(reader_of(document(message(x=nested))))) == 1
+    text = minified(document(message(x="?"))).decode()
+    deep = text.replace('"?"', "[" * 5000 + "]" * 5000)
+    assert "nested too deeply" in error_of(deep.encode())
+
+
+def test_text_before_invalid_utf8_is_still_read() -> None:
+    data = as_exported(document(message(1), message(2)))
+    cut = data.rindex(b"text 2")
+    reader = reader_of(data[:cut] + b"\xff" + data[cut:])
+    with pytest.raises(ExportUnusable, match="not UTF-8"):
+        list(reader)
+    assert reader.read_count == 1
+
+
+class EndlessStream(io.RawIOBase):
+    """Gives `first`, then `rest` for ever, and knows how much was taken."""
+
+    def __init__(self, first: bytes, rest: bytes) -> None:
+        self._next = first
+        self._rest = rest
+        self.taken = 0
+
+    def read(self, size: int = -1) -> bytes:
+        while len(self._next) < size:
+            self._next += self._rest * (1 + size // len(self._rest))
+        given, self._next = self._next[:size], self._next[size:]
+        self.taken += len(given)
+        return given
+
+
+@pytest.mark.parametrize("rest", [b"a", b"[],", b'{"a":1},', b" ", "\N{CHEQUERED FLAG}".encode()])
+def test_a_value_without_an_end_is_given_up_at_the_bound(rest: bytes) -> None:
+    opening = b'{"x": "' if rest[0] not in b'[{ "' else b'{"x": ['
+    opening += b" " if rest == b" " else b""
+    stream = EndlessStream(opening, b"1, " if rest == b" " else rest)
+    with pytest.raises(ExportUnusable, match="single value of more than 300,000 characters"):
+        list(ExportReader(stream, max_value_chars=300_000))  # type: ignore[arg-type]
+    assert stream.taken < 4 * 900_000
+
+
+def test_memory_does_not_grow_with_the_document() -> None:
+    head = as_exported(document("?")).decode().partition('"?"')[0]
+    body = json.dumps(message(), indent=2).replace("\n", "\n    ")
+    stream = EndlessStream(head.encode(), (body + ",\n    ").encode())
+    tracemalloc.start()
+    try:
+        for number, _ in enumerate(ExportReader(stream)):  # type: ignore[arg-type]
+            if number == 1_000:
+                tracemalloc.reset_peak()
+                early = tracemalloc.get_traced_memory()[0]
+            if number == 12_000:
+                break
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert stream.taken > 9_000_000
+    assert peak < early + 3 * json_stream.READ_BYTES * 4 + 100_000
+
+
+def test_authors_are_not_remembered_without_a_bound() -> None:
+    messages = [message(n, author=user(n, name="n" * 50_000)) for n in range(300)]
+    data = as_exported(document(*messages))
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in reader_of(data)) == 300
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak - len(data) < 12 * 1024 * 1024
+
+
+def test_an_author_who_is_renamed_within_the_document_is_shown_under_both_names() -> None:
+    exported = document(
+        message(1, author=user(1, nickname="Before")), message(2, author=user(1, nickname="After"))
+    )
+    assert [one.author_name for one in reader_of(exported)] == ["Before", "After"]
+
+
+def test_a_key_that_is_there_twice_counts_as_the_last_one_says() -> None:
+    text = as_exported(document(message(content="first"))).decode()
+    twice = text.replace('"attachments": []', '"content": "last",\n      "attachments": []')
+    (given,) = reader_of(twice.encode())
+    assert given.content == "last"
+
+
+def test_an_attachment_without_a_text_is_a_message() -> None:
+    given = read_message(message(content="", attachments=[attachment()]))
+    assert given.has_attachments
+    assert given.content == ""
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mentions": ..., "reference": ..., "stickers": ..., "inlineEmojis": ...},  # before 2.25
+        {"inlineEmojis": ..., "author": user(roles=...)},  # before 2.40
+        {"reactions": [{"emoji": emoji(), "count": 2}]},  # before 2.40.4
+    ],
+)
+def test_exports_of_old_versions_are_read(changes: dict[str, Any]) -> None:
+    changes = {key: value for key, value in changes.items() if key != "author"} | {
+        "author": {key: value for key, value in user().items() if key != "roles"}
+    }
+    exported = document(message(**changes), exportedAt=...)
+    reader = reader_of(exported)
+    assert reader.header().exported_at is None
+    assert [json.loads(one.raw) for one in reader] == exported["messages"]
+
+
+def test_reading_needs_nothing_of_django() -> None:
+    program = (
+        "import sys, messages_app.export_file; "
+        "sys.exit(any(name.partition('.')[0] == 'django' for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0

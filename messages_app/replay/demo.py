@@ -1,7 +1,7 @@
 """The built-in conversation: race talk without end, in any channel, as a function of the clock.
 
-Time is cut into slots of four seconds; a slot holds one line of a scene, and a scene is followed by
-two silent slots. Some lines are edited or deleted seconds later, reactions come one by one.
+Time is cut into slots of 2.5 seconds; a slot holds one line of a scene, and a scene is followed by
+a silent slot. Some lines are edited or deleted seconds later, reactions come one by one.
 """
 
 import re
@@ -20,13 +20,13 @@ from messages_app.replay.script import (
     ScriptedMessage,
 )
 
-SLOT_MS = 4000
-_SLOTS_PER_SCENE = LINES_PER_SCENE + 2
+SLOT_MS = 2500
+_SLOTS_PER_SCENE = LINES_PER_SCENE + 1
 # A prime to the number of scenes: all are played before one comes again, in a mixed order.
 _SCENE_STEP = 7
-_SPREAD_MS = 3200
-_EDITED_AFTER_MS = 6000
-_DELETED_AFTER_MS = 9000
+_SPREAD_MS = 2000
+_EDITED_AFTER_MS = 5000
+_DELETED_AFTER_MS = 8000
 _REACTION_EVERY_MS = 2500
 _NAMES = ("race-chat", "paddock", "fan-zone", "start-finish", "photos")
 _FANS = ("Hana", "Emil", "Dara", "Goro")

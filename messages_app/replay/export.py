@@ -48,7 +48,7 @@ class Export(NamedTuple):
             self._write_document(path, messages)
         except OSError as error:
             raise Crashed(f"System.IO.IOException: {error.strerror} : '{path}'") from None
-        return None if messages or self._goes_on() else self._warning()
+        return None if messages else self._warning()
 
     def _messages(self) -> list[JsonObject]:
         """The messages between the bounds, of which the newest is looked up first.
@@ -77,21 +77,19 @@ class Export(NamedTuple):
         now_ms = self.presentation.now_ms
         return seen(self.conversation, self.channel, start_ms, end_ms, now_ms)
 
-    def _goes_on(self) -> bool:
-        """Whether the channel has messages after the lower bound, if not in the window."""
-        if self.faults.any_of("quiet"):
-            return False
+    def _warning(self) -> str | None:
+        """What is said of an empty file; nothing when the window is followed by messages."""
         after = self._after()
         start_ms = instant_of(after) if after else 0
         found = self._seen(start_ms, self.presentation.now_ms + 1)
-        return any(message_id > after for message_id, _ in found)
+        goes_on = any(message_id > after for message_id, _ in found)
+        if goes_on and not self.faults.any_of("quiet"):
+            return None
+        return f"{self._nothing_sentence()}; an empty file will be created."
 
     def _nothing_sentence(self) -> str:
         where = f"Channel '{self.channel.name}' of guild '{self.channel.guild}'"
         return f"{where} does not contain any messages within the specified period"
-
-    def _warning(self) -> str:
-        return f"{self._nothing_sentence()}; an empty file will be created."
 
     def _write_no_document(self, path: str) -> None:
         if self.faults.any_of("no-file"):
@@ -140,10 +138,8 @@ class Export(NamedTuple):
         if self.faults.any_of("other-channel"):
             other = str(int(channel.channel_id) + 1)
             channel = channel._replace(channel_id=other, name=f"not-{channel.name}")
-        at = self.presentation.time(timestamp(self.presentation.now_ms))
-        exported_at = at if self.presentation.writes_exported_at else None
         after, before = self._bound(self.arguments.after), self._bound(self.arguments.before)
-        return head(channel, after, before, exported_at)
+        return head(channel, after, before, self.presentation.exported_at())
 
     def _bound(self, bound: int | None) -> str | None:
         return None if bound is None else self.presentation.time(timestamp(instant_of(bound)))

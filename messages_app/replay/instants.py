@@ -77,11 +77,14 @@ def _offset_seconds(offset: str) -> int:
     return -seconds if offset[0] == "-" else seconds
 
 
-def timestamp(instant_ms: int) -> str:
-    """An instant as the exporter writes it in UTC: no more fraction digits than needed."""
+def timestamp(instant_ms: int, ticks: int = 0) -> str:
+    """An instant as the exporter writes it in UTC: no more fraction digits than needed.
+
+    `ticks` are the ten-thousandths of a millisecond beyond it, 0 to 9999.
+    """
     seconds, fraction = divmod(instant_ms, 1000)
     wall = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{wall}{_fraction(f'{fraction:03d}')}+00:00"
+    return f"{wall}{_fraction(f'{fraction:03d}{ticks:04d}')}+00:00"
 
 
 def in_local_time(text: str) -> str:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from messages_app.replay.instants import in_local_time, in_utc
+from messages_app.replay.instants import in_local_time, in_utc, timestamp
 from messages_app.replay.problems import Misconfigured
 from messages_app.replay.script import JsonObject
 
@@ -25,8 +25,11 @@ _KEYS_SINCE: dict[str, Version] = {
     "forwardedMessage": (2, 47),
 }
 _TIMES = ("timestamp", "timestampEdited", "callEndedTimestamp")
+_EMBED_TEXTS = ("title", "description")
 _ATTACHMENT = "https://cdn.discordapp.com/attachments/"
-_AVATAR = re.compile(r"(https://cdn\.discordapp\.com/(?:avatars|guilds)/[^?]*/)[0-9a-f]{32}\b")
+_AVATAR = re.compile(
+    r"(https://cdn\.discordapp\.com/(?:avatars|guilds)/[^?]*/(?:a_)?)[0-9a-f]{32}\b"
+)
 _MARKUP = re.compile(r"<(@!?|@&|#|a?:(?P<emoji>\w+):|t:)(?P<id>-?\d+)(?::\w)?>")
 
 
@@ -44,10 +47,11 @@ class Presentation(NamedTuple):
         """A presentation with a signature of its own."""
         return cls(utc, markdown, version, now_ms, os.urandom(32).hex())
 
-    @property
-    def writes_exported_at(self) -> bool:
-        """Whether the version tells when it ran."""
-        return self.version >= _EXPORTED_AT
+    def exported_at(self) -> str | None:
+        """When the export ran, to a tenth of a microsecond; None if the version does not tell."""
+        if self.version < _EXPORTED_AT:
+            return None
+        return self.time(timestamp(self.now_ms, ticks=int(self.signature[:4], 16) % 10_000))
 
     def time(self, text: str) -> str:
         """A timestamp with the offset that was asked for."""
@@ -67,11 +71,11 @@ class Presentation(NamedTuple):
                 )
             if self.version < _EXPORTED_AT:
                 person.pop("roles", None)
-        for attachment in _objects(shown.get("attachments")):
+        for attachment in _attachments(shown):
             if str(attachment.get("url", "")).startswith(_ATTACHMENT):
                 attachment["url"] = self._signed(attachment["url"])
-        if self.markdown and isinstance(shown.get("content"), str):
-            shown["content"] = _MARKUP.sub(_naming(shown), shown["content"])
+        if self.markdown:
+            _flatten(shown)
         return self._as_of_version(shown)
 
     def _signed(self, url: str) -> str:
@@ -128,6 +132,21 @@ def _parts_with_times(message: JsonObject) -> Iterator[JsonObject]:
     yield message
     yield from _objects(message.get("embeds"))
     yield from _objects([message.get("forwardedMessage")])
+
+
+def _attachments(message: JsonObject) -> Iterator[JsonObject]:
+    for part in (message, *_objects([message.get("forwardedMessage")])):
+        yield from _objects(part.get("attachments"))
+
+
+def _flatten(message: JsonObject) -> None:
+    """Replace markup by names, in the texts that the exporter formats."""
+    named = _naming(message)
+    texts = [(message, "content")]
+    texts += [(embed, key) for embed in _objects(message.get("embeds")) for key in _EMBED_TEXTS]
+    for part, key in texts:
+        if isinstance(part.get(key), str):
+            part[key] = _MARKUP.sub(named, part[key])
 
 
 def _users(message: JsonObject) -> Iterator[JsonObject]:

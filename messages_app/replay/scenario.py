@@ -33,7 +33,7 @@ A MESSAGE has `posted_at`, and may have:
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zlib import crc32
 
@@ -66,6 +66,7 @@ _MESSAGE_KEYS = frozenset(
     )
 )
 _FOREVER_MS = 1 << 62
+_EPOCH = "1970-01-01T00:00:00+00:00"
 
 
 class Scenario:
@@ -75,6 +76,7 @@ class Scenario:
         self, starts_at: datetime, *, guild_id: str = "100", guild: str = "Harbour Ride"
     ) -> None:
         """An empty scenario whose numbers count seconds after the aware moment `starts_at`."""
+        self._start_ms = milliseconds(starts_at)
         self.document: JsonObject = {
             "starts_at": starts_at.isoformat(),
             "guild": {"id": guild_id, "name": guild},
@@ -93,8 +95,12 @@ class Scenario:
     @classmethod
     def of_document(cls, document: JsonObject) -> "Scenario":
         """The scenario of a file's content."""
-        scenario = cls(datetime(1970, 1, 1, tzinfo=UTC))
-        scenario.document = {**scenario.document, **document}
+        try:
+            scenario = cls(datetime.fromisoformat(document.get("starts_at", _EPOCH)))
+            scenario.document = {**scenario.document, **document}
+            scenario.document["channels"].items()
+        except (AttributeError, TypeError, ValueError) as error:
+            raise Misconfigured(f"The scenario cannot be meant: {error}") from None
         return scenario
 
     def save(self, path: object) -> None:
@@ -125,7 +131,7 @@ class Scenario:
 
     def channels(self, asked: str) -> Sequence[ChannelInfo]:
         """The channel with this id, or those of the category with this id; empty: not found."""
-        guild = self.document["guild"]
+        guild, channels = self.document["guild"], self.document["channels"]
         return [
             ChannelInfo(
                 channel_id=channel_id,
@@ -136,8 +142,9 @@ class Scenario:
                 guild_id=str(guild["id"]),
                 guild=str(guild["name"]),
             )
-            for channel_id, entry in self.document["channels"].items()
-            if asked in (channel_id, str(entry.get("category_id", "150")))
+            for channel_id, entry in channels.items()
+            if asked == channel_id
+            or (asked not in channels and asked == str(entry.get("category_id", "150")))
         ]
 
     def messages(
@@ -165,8 +172,7 @@ class Scenario:
             if not has_offset:
                 raise ValueError(f"{time} has no offset")
             return instant_ms
-        start_ms, _ = parse_date(self.document["starts_at"])
-        return start_ms + timedelta(seconds=time) // timedelta(milliseconds=1)
+        return self._start_ms + timedelta(seconds=time) // timedelta(milliseconds=1)
 
     def id_of(self, channel_id: str, index: int, time: Time) -> int:
         """The id made for the `index`-th message of a channel.

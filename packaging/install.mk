@@ -1,0 +1,94 @@
+# Installation on a server without the Debian package, and the tests on booted machines.
+# DESTDIR stands in the rules only, so that what is installed never names it.
+
+prefix ?= /usr/local
+exec_prefix ?= $(prefix)
+bindir ?= $(exec_prefix)/bin
+libdir ?= $(exec_prefix)/lib
+pkglibdir ?= $(libdir)/discord-poller
+datarootdir ?= $(prefix)/share
+docdir ?= $(datarootdir)/doc/discord-poller
+mandir ?= $(datarootdir)/man
+completionsdir ?= $(datarootdir)/bash-completion/completions
+# systemd reads its settings for services in /etc whatever the prefix.
+sysconfdir ?= /etc
+# systemd searches these below /usr/local and /usr, and nowhere else.
+unitdir ?= $(prefix)/lib/systemd/system
+catalogdir ?= $(prefix)/lib/systemd/catalog
+sysusersdir ?= $(prefix)/lib/sysusers.d
+tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
+
+INSTALL ?= install
+INSTALL_PROGRAM ?= $(INSTALL)
+INSTALL_DATA ?= $(INSTALL) -m 644
+# The system's own, for the service's user must be able to run it.
+PYTHON ?= /usr/bin/python3
+# What the units and the command run.
+service_python ?= $(pkglibdir)/venv/bin/python3
+
+UNITS = poller.target poller.timer poller.service poller-migrate.service
+fill_in = sed -e 's|@PYTHON@|$(service_python)|g' -e 's|@pkglibdir@|$(pkglibdir)|g'
+
+.PHONY: install install-application install-files uninstall requirements test-system
+
+install: install-application install-files ## Install below prefix=/usr/local, with a private Python environment
+	@$(if $(DESTDIR),:,printf '%s\n' $(next_steps))
+
+next_steps = 'Installed. Now run, as root:' \
+	'  systemd-sysusers' \
+	'  systemd-tmpfiles --create $(tmpfilesdir)/discord-poller.conf' \
+	'  journalctl --update-catalog' \
+	'  systemctl daemon-reload' \
+	'  systemctl try-restart poller-migrate.service' \
+	'and once the token is in /etc/discord-poller/discord-token:' \
+	'  systemctl enable --now poller.timer'
+
+# A package leaves this out: its program comes from its own rules and its Python from the distribution.
+install-application:
+	sh packaging/install-application.sh '$(PYTHON)' '$(DESTDIR)' '$(pkglibdir)'
+
+install-files:
+	$(INSTALL) -d $(foreach dir,$(bindir) $(unitdir) $(sysusersdir) $(tmpfilesdir) $(docdir) \
+		$(mandir)/man8 $(completionsdir) $(sysconfdir)/discord-poller,'$(DESTDIR)$(dir)')
+	$(INSTALL_DATA) systemd/poller.target systemd/poller.timer '$(DESTDIR)$(unitdir)'
+	for unit in poller.service poller-migrate.service; do \
+		$(fill_in) systemd/$$unit.in > '$(DESTDIR)$(unitdir)'/$$unit || exit; \
+		chmod 644 '$(DESTDIR)$(unitdir)'/$$unit || exit; \
+	done
+	$(INSTALL_DATA) systemd/discord-poller.sysusers '$(DESTDIR)$(sysusersdir)/discord-poller.conf'
+	$(INSTALL_DATA) systemd/discord-poller.tmpfiles '$(DESTDIR)$(tmpfilesdir)/discord-poller.conf'
+	if test -e systemd/discord-poller.catalog; then \
+		$(INSTALL) -d '$(DESTDIR)$(catalogdir)' && \
+		$(INSTALL_DATA) systemd/discord-poller.catalog '$(DESTDIR)$(catalogdir)'; \
+	fi
+	$(fill_in) packaging/discord-poller.in > '$(DESTDIR)$(bindir)/discord-poller'
+	chmod 755 '$(DESTDIR)$(bindir)/discord-poller'
+	$(INSTALL_DATA) packaging/discord-poller.8 '$(DESTDIR)$(mandir)/man8'
+	$(INSTALL_DATA) packaging/discord-poller.bash '$(DESTDIR)$(completionsdir)/discord-poller'
+	$(INSTALL_DATA) systemd/poller.conf '$(DESTDIR)$(docdir)'
+	test -e '$(DESTDIR)$(sysconfdir)/discord-poller/poller.conf' || \
+		$(INSTALL) -m 640 systemd/poller.conf '$(DESTDIR)$(sysconfdir)/discord-poller'
+
+uninstall: ## Remove what install put there; settings, token and database stay
+	@if test -z '$(DESTDIR)' && systemctl --quiet is-enabled poller.timer poller.target 2>/dev/null; then \
+		echo 'discord-poller is enabled. First run: systemctl disable --now poller.target poller.timer' >&2; \
+		exit 1; \
+	fi
+	rm -f $(foreach unit,$(UNITS),'$(DESTDIR)$(unitdir)/$(unit)') \
+		'$(DESTDIR)$(sysusersdir)/discord-poller.conf' '$(DESTDIR)$(tmpfilesdir)/discord-poller.conf' \
+		'$(DESTDIR)$(catalogdir)/discord-poller.catalog' '$(DESTDIR)$(bindir)/discord-poller' \
+		'$(DESTDIR)$(mandir)/man8/discord-poller.8' '$(DESTDIR)$(completionsdir)/discord-poller'
+	rm -rf '$(DESTDIR)$(docdir)' '$(DESTDIR)$(pkglibdir)' '$(DESTDIR)$(pkglibdir).new' '$(DESTDIR)$(pkglibdir).old'
+
+requirements: ## Pin again what `make install` installs (needs uv)
+	uv pip compile --quiet $(pin) --extra postgresql pyproject.toml --output-file requirements/server.txt
+	echo setuptools | uv pip compile --quiet $(pin) - --output-file requirements/build.txt
+	echo systemd-python | PKG_CONFIG=true uv pip compile --quiet $(pin) - --output-file requirements/journal.txt
+# systemd-python asks pkg-config for libsystemd even when it is only asked for its name: `true` answers.
+pin = --upgrade --generate-hashes --universal --python-version 3.11 \
+	--no-emit-index-url --custom-compile-command 'make requirements'
+
+test-system: ## Boot Debian 12 and 13 and drive an installation there, as root, in about ten minutes
+	@sh tests/system/prerequisites.sh
+	$(SYSTEM_TEST_PYTHON) -m pytest --override-ini addopts='--strict-markers --strict-config' \
+		-p no:django -n 4 --dist loadgroup tests/system
