@@ -5,7 +5,7 @@ the whole command would do nothing and print the same line; whenever it is in do
 """
 
 # The schema that this code was written for; a test compares it with the migrations.
-LATEST_MIGRATION = "0001_initial"
+LATEST_MIGRATION = "0002_search"
 LATEST_MIGRATION_QUERY = "SELECT max(name) FROM django_migrations WHERE app = 'messages_app'"
 
 
