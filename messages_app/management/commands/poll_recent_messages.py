@@ -12,6 +12,7 @@ from messages_app.management.base import PollerCommand, utc_now
 from messages_app.polling import poll_recent
 from messages_app.reporting.events import run_done
 from messages_app.reporting.journal import chosen_report, is_journal
+from messages_app.reporting.signs_of_life import SignsOfLife
 
 
 class Command(PollerCommand):
@@ -27,14 +28,19 @@ class Command(PollerCommand):
             help="try at once, also the feeds that are waiting after failures",
         )
 
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        self._report = chosen_report(os.environ, sys.stderr)
+        with SignsOfLife(self.poller, os.environ, self._report) as self._signs_of_life:
+            return super().execute(*args, **options)
+
     def handle(self, *_args: str, **options: Any) -> str | None:
-        report = chosen_report(os.environ, sys.stderr)
         with interruptible():
             outcome = poll_recent(
-                self.poller, os.environ, utc_now, report, ignore_backoff=options["now"]
+                self.poller, os.environ, utc_now, self._report, ignore_backoff=options["now"]
             )
+        self._signs_of_life.outcome = outcome
         if is_journal(os.environ):
-            report(run_done(outcome.sentence))
+            self._report(run_done(outcome.sentence))
         else:
             self.stdout.write(outcome.sentence)
         if outcome.status:
