@@ -84,8 +84,8 @@ class Feed:
     """A feed under random ticks; remembers every window that was proved."""
 
     longest_s: float = PACE.max_span_s
-    coverage: Coverage = Coverage()
-    swept: Coverage = Coverage()
+    coverage: Coverage = field(default_factory=Coverage)
+    swept: Coverage = field(default_factory=Coverage)
     proved: list[Window] = field(default_factory=list)
 
     def run(self, now_s: float, fates: list[str]) -> list[str]:
