@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from django.db import connection
 
 from messages_app.models import Channel, Feed, Poll, Session
 from messages_app.windows import Coverage, Window
@@ -18,6 +22,14 @@ def at(minutes: float) -> datetime:
 
 def span(start_min: float, end_min: float) -> Window:
     return Window(at(start_min), at(end_min))
+
+
+def settle_database() -> None:
+    """Leave the database as if nobody had used it for a while, so that the gate trusts it."""
+    connection.close()
+    if connection.vendor == "sqlite":
+        a_minute_ago = time.time() - 60
+        os.utime(connection.settings_dict["NAME"], (a_minute_ago, a_minute_ago))
 
 
 def make_session(start_min: float = 0, end_min: float = 60, **values: Any) -> Session:

@@ -7,10 +7,11 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
+from messages_app.errors import PollerError
 from messages_app.interruption import interruptible
 from messages_app.management.base import PollerCommand, utc_now
 from messages_app.polling import poll_recent
-from messages_app.reporting.events import run_done
+from messages_app.reporting.events import run_done, run_failed
 from messages_app.reporting.journal import chosen_report, is_journal
 from messages_app.reporting.signs_of_life import SignsOfLife
 
@@ -30,8 +31,14 @@ class Command(PollerCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         self._report = chosen_report(os.environ, sys.stderr)
-        with SignsOfLife(self.poller, os.environ, self._report) as self._signs_of_life:
-            return super().execute(*args, **options)
+        try:
+            with SignsOfLife(self.poller, os.environ, self._report) as self._signs_of_life:
+                return super().execute(*args, **options)
+        except PollerError as error:
+            if not is_journal(os.environ):
+                raise
+            self._report(run_failed(error))
+            sys.exit(error.status)
 
     def handle(self, *_args: str, **options: Any) -> str | None:
         with interruptible():
