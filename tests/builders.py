@@ -52,8 +52,9 @@ def make_feed(
 
 def make_poll(feed: Feed | None, started_min: float = 0, **values: Any) -> Poll:
     """A successful poll of a feed that took 4 s, unless `values` say otherwise."""
+    channel = feed.channel if feed else Channel.objects.get_or_create(pk=200)[0]
     defaults: dict[str, Any] = {
-        "channel_id": feed.channel_id if feed else 200,
+        "channel": channel,
         "purpose": Poll.Purpose.NEWEST,
         "window_start": at(started_min - 1),
         "window_end": at(started_min),
