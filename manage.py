@@ -18,6 +18,10 @@ def main(argv: "list[str]") -> int:
     if argv[1:] == ["poll_recent_messages"]:
         answer = idle_answer(os.environ)
         if answer is not None:
+            if "NOTIFY_SOCKET" in os.environ:
+                from messages_app.notify import notify_status
+
+                notify_status(os.environ, answer)
             try:
                 print(answer, flush=True)
             except BrokenPipeError:  # nobody wants to know, as in every other command
