@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Found = tuple[Any, ...]
 
 # The schema that this code was written for; a test compares it with the migrations.
-LATEST_MIGRATION = "0001_initial"
+LATEST_MIGRATION = "0002_search"
 LATEST_MIGRATION_QUERY = "SELECT max(name) FROM django_migrations WHERE app = 'messages_app'"
 
 # The questions of `SessionQuerySet`: live, to_close, coming. One statement sees one moment.

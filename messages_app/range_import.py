@@ -146,5 +146,4 @@ class RangeImport:
             self._waiting.clear()
 
     def _release(self, *parts: Part) -> None:
-        feeds = [part.feed.pk for part in parts if part.feed]
-        self._leases.release(feeds, self._clock())
+        self._leases.release([part.feed.pk for part in parts if part.feed])

@@ -68,7 +68,7 @@ class Server:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        ready = [self._bin / "pg_isready", "-q", "-h", self.folder]
+        ready: list[str | Path] = [self._bin / "pg_isready", "-q", "-h", self.folder]
         give_up_at = time.monotonic() + START_TIMEOUT_S
         while subprocess.run(ready).returncode:
             if time.monotonic() > give_up_at:

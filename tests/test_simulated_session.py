@@ -22,8 +22,8 @@ def session_of_half_an_hour(tmp_path: Path, environ: dict[str, str]) -> Simulati
         for second in range(-60, 1860, 2):
             channel.post(second, f"at {second}")
         # The edges: the last millisecond before, the first after, and those of a window.
-        for second in (-0.001, 0.001, 29.999, 30.001, 1799.999, 1800.001):
-            channel.post(second, f"at {second}")
+        for edge in (-0.001, 0.001, 29.999, 30.001, 1799.999, 1800.001):
+            channel.post(edge, f"at {edge}")
     return simulation
 
 

@@ -72,6 +72,10 @@ class Migration(migrations.Migration):
                 ("error_kind", models.CharField(blank=True, max_length=40)),
                 ("error", models.TextField(blank=True, help_text="what the last failed poll said")),
                 (
+                    "polled_at",
+                    models.DateTimeField(help_text="when its last poll began", null=True),
+                ),
+                (
                     "lease_holder",
                     models.CharField(
                         blank=True,
