@@ -44,7 +44,7 @@ class PollerCommand(BaseCommand):
             check_schema()
             return super().execute(*args, **options)
         except (OperationalError, InterfaceError) as error:
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
 
     @property
     def poller(self) -> Settings:
@@ -52,7 +52,7 @@ class PollerCommand(BaseCommand):
         return settings.POLLER
 
 
-def _unavailable(error: Exception) -> DatabaseUnavailable:
+def unavailable(error: Exception) -> DatabaseUnavailable:
     """What an operator must know of a database that cannot be used."""
     reason = " ".join(str(error).split())
     if isinstance(error.__cause__, sqlite3.Error):
