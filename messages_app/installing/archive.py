@@ -4,7 +4,7 @@ import shutil
 import stat
 import zlib
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from messages_app.errors import ArchiveRefused
@@ -17,7 +17,7 @@ _ELF_MAGIC = b"\x7fELF"
 _ELF_MACHINE = slice(18, 20)
 
 
-def unpack(archive: BinaryIO, folder: Path, machine: str) -> None:
+def unpack(archive: IO[bytes], folder: Path, machine: str) -> None:
     """Unpack the archive into an empty folder, the program executable, all readable to all.
 
     Raise ArchiveRefused where it is no exporter for `machine` (as `uname -m` names it), or where
@@ -90,4 +90,6 @@ def _check_program(program: Path, machine: str) -> None:
     architecture = ARCHITECTURES.get(machine)
     built_for = int.from_bytes(head[_ELF_MACHINE], "little")
     if not head.startswith(_ELF_MAGIC) or (architecture and built_for != architecture.elf_machine):
-        raise ArchiveRefused(f"The archive holds a program that this machine ({machine}) cannot run.")
+        raise ArchiveRefused(
+            f"The archive holds a program that this machine ({machine}) cannot run."
+        )

@@ -8,8 +8,9 @@ import re
 import shutil
 import sys
 import tempfile
+from io import BufferedRandom
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from messages_app.errors import ArchiveRefused, PollerError, UsageError
 from messages_app.installing.archive import unpack
@@ -52,7 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--from", dest="file", metavar="FILE", help="an archive that you have")
     source.add_argument("--url", help="where to fetch the archive instead")
     source.add_argument("--rollback", action="store_true", help="go back to the former exporter")
-    parser.add_argument("--version", metavar="V", help=f"the release; {PINNED_VERSION} if not given")
+    parser.add_argument(
+        "--version", metavar="V", help=f"the release; {PINNED_VERSION} if not given"
+    )
     parser.add_argument(
         "--sha256", metavar="HEX", help="the archive's digest; without it you are asked to confirm"
     )
@@ -81,14 +84,14 @@ def _run(options: argparse.Namespace) -> str:
             raise
         former = exporters.use(folder)
     kept = f"; the former one ({former}) is kept for --rollback" if former else ""
-    return f"The exporter is {version or 'archive'} from {source}{kept}."
+    return f"Installed the exporter{f' {version}' if version else ''} from {source}{kept}."
 
 
 def _version(options: argparse.Namespace) -> str | None:
     """The version of the archive, None for one of the operator's that they did not tell of."""
-    if options.version is None and (options.file or options.url):
-        return None
-    return checked_version(options.version or PINNED_VERSION)
+    if options.version is not None:
+        return checked_version(options.version)
+    return None if options.file or options.url else PINNED_VERSION
 
 
 def _expected_digest(typed: str | None) -> str | None:
@@ -105,7 +108,7 @@ def _expected_digest(typed: str | None) -> str | None:
     return digest
 
 
-def _obtain(options: argparse.Namespace, version: str | None, archive: BinaryIO) -> str:
+def _obtain(options: argparse.Namespace, version: str | None, archive: IO[bytes]) -> str:
     """Write the archive into a file of our own; return what it was read from."""
     if options.file:
         try:
@@ -120,7 +123,7 @@ def _obtain(options: argparse.Namespace, version: str | None, archive: BinaryIO)
     return url
 
 
-def _verify(archive: BinaryIO, expected: str | None, source: str, page: str) -> None:
+def _verify(archive: BufferedRandom, expected: str | None, source: str, page: str) -> None:
     """Raise ArchiveRefused unless the archive has the expected digest, or the operator says so."""
     archive.seek(0)
     digest = hashlib.file_digest(archive, "sha256").hexdigest()

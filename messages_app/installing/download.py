@@ -3,7 +3,7 @@
 import http.client
 import urllib.error
 import urllib.request
-from typing import BinaryIO
+from typing import IO
 from urllib.parse import urlsplit
 
 from messages_app.errors import ArchiveRefused, DownloadFailed, UsageError
@@ -15,7 +15,7 @@ PATIENCE_S = 30.0
 _PIECE_BYTES = 1024**2
 
 
-def fetch(url: str, into: BinaryIO) -> None:
+def fetch(url: str, into: IO[bytes]) -> None:
     """Write what `url` holds into a file; raise UsageError, DownloadFailed or ArchiveRefused."""
     if urlsplit(url).scheme not in ("https", "http"):
         raise UsageError(f"{url!r} cannot be fetched: give an address that begins with https://.")
@@ -44,7 +44,7 @@ def fetch(url: str, into: BinaryIO) -> None:
         )
 
 
-def copy_bounded(source: BinaryIO, into: BinaryIO) -> int:
+def copy_bounded(source: IO[bytes], into: IO[bytes]) -> int:
     """Copy a whole stream and return its bytes; raise ArchiveRefused beyond MAX_ARCHIVE_BYTES."""
     copied = 0
     while piece := source.read(_PIECE_BYTES):

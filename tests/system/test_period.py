@@ -15,11 +15,9 @@ def test_ten_ticks_in_a_row_are_thirty_seconds_apart_and_bring_every_message(
 ) -> None:
     server = undisturbed
     server.add_session("--channel", CHANNEL)
-    # Later than OnBootSec= after the boot, as on any server that is not just booting.
-    boot_s = int(server.machine.show("", "UserspaceTimestampMonotonic")) / 1e6
-    wait_until(lambda: _clock_s(server) - boot_s > 16, "the machine is up for 16 s")
+    server.wait_for_the_boot_to_be_past()
     server.mark()
-    before = _clock_s(server)
+    before = server.clock_s()
     server.enable()
     wait_until(server.polls, "the first poll", limit_s=10)
     assert server.starts()[0] - before < 2

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from django.core.management.base import CommandParser
 from django.core.management.commands import migrate
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from messages_app.database_backup import back_up
-from messages_app.management.base import unavailable
+from messages_app.management.base import outages_told
 from messages_app.schema import applied_migration
 
 
@@ -21,22 +21,20 @@ class Command(migrate.Command):
         "whose name ends with .before-upgrade. Example: migrate"
     )
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
             "--no-backup", action="store_false", dest="backup", help="copy nothing before"
         )
 
     def handle(self, *args: Any, **options: Any) -> str | None:
-        try:
+        with outages_told():
             is_dry = options["plan"] or options["check_unapplied"]
             if options["backup"] and not is_dry and _changes_stored_data(options):
                 backup = back_up(Path(connection.settings_dict["NAME"]))
                 if options["verbosity"]:
                     self.stdout.write(f"The database as it was is kept in {backup}.")
             return super().handle(*args, **options)
-        except (OperationalError, InterfaceError) as error:
-            raise unavailable(error) from error
 
 
 def _changes_stored_data(options: dict[str, Any]) -> bool:
