@@ -13,6 +13,10 @@ def main(argv: "list[str]") -> int:
         from messages_app.replay.cli import main as replay
 
         return replay(argv[2:])
+    if argv[1:2] == ["install-exporter"]:
+        from messages_app.installing.cli import main as install_exporter
+
+        return install_exporter(argv[2:])
     from messages_app.gate import add_site_packages, idle_answer
 
     if argv[1:] == ["poll_recent_messages"]:
