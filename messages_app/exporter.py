@@ -37,6 +37,10 @@ _OWN_VARIABLES = (
 )
 
 
+# The process groups of the exporters that run, for a process that cannot end in order.
+_groups: set[int] = set()
+
+
 class Exporter:
     """The configured exporter with its token; starts exports into `folder`."""
 
@@ -96,6 +100,7 @@ class Export:
             stderr=subprocess.PIPE,
             process_group=0,
         )
+        _groups.add(self._process.pid)
         self._pidfd = os.pidfd_open(self._process.pid)
         assert self._process.stderr is not None
         os.set_blocking(self._process.stderr.fileno(), False)
@@ -113,8 +118,9 @@ class Export:
         """End the exporter and all that it started, at once; harmless where it has ended."""
         if self._pidfd < 0:
             return
-        self._kill_group()
+        _kill_group(self._process.pid)
         self._process.wait()
+        _groups.discard(self._process.pid)
         assert self._process.stderr is not None
         self._read_stderr()
         self._process.stderr.close()
@@ -132,10 +138,6 @@ class Export:
         stderr = self._stderr.decode(errors="replace").replace(self._token, "[token]")
         return explanation(self._process.returncode, stderr)
 
-    def _kill_group(self) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-
     def _read_stderr(self) -> bool:
         """Take in what the exporter said; return False once it can say no more."""
         assert self._process.stderr is not None
@@ -145,6 +147,17 @@ class Export:
         except BlockingIOError:
             return True
         return False
+
+
+def kill_all() -> None:
+    """Kill every exporter of this process and all that it started; from any thread."""
+    for group in list(_groups):
+        _kill_group(group)
+
+
+def _kill_group(group: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def run_side_by_side(
