@@ -68,6 +68,10 @@ class Settings:
             raise ConfigurationError(
                 "DATABASE_URL must begin with sqlite:/// or postgres://: correct it."
             )
+        if self.database_url == "sqlite:///":
+            raise ConfigurationError(
+                "DATABASE_URL names no file: write sqlite:////absolute/path or remove it."
+            )
         self.exporter = self._value("POLLER_EXPORTER")
         self.export_timeout_s = self._seconds("POLLER_EXPORT_TIMEOUT", 1, 3600)
         self.run_budget_s = self._seconds("POLLER_RUN_BUDGET", 1, 86400)
@@ -139,7 +143,7 @@ class Settings:
 
 def snowflake(text: str) -> int:
     """Given a Discord id as text, return it; raise ValueError with the end of a sentence."""
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= SNOWFLAKE_MAX):
+    if not (_is_number(text) and 0 < int(text) <= SNOWFLAKE_MAX):
         raise ValueError("is not a Discord id (digits only, as Discord's «Copy ID» gives it)")
     return int(text)
 
@@ -159,9 +163,14 @@ def _secret_in(path: str, what: str) -> str:
         ) from None
 
 
+def _is_number(text: str) -> bool:
+    """Digits, and few enough that Python takes them for a number."""
+    return text.isascii() and text.isdigit() and len(text) < 100
+
+
 def _whole(least: int, most: int) -> "Callable[[str], int]":
     def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+        if not (_is_number(text) and least <= int(text) <= most):
             raise ValueError(f"is not a whole number from {least} to {most}")
         return int(text)
 

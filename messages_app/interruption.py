@@ -45,10 +45,10 @@ def interruptible() -> Iterator[None]:
         os.close(writer)
 
 
-def die_of(interrupted: Interrupted) -> None:
+def die_of(number: int) -> None:
     """End this process by the signal itself, which is how a parent tells it from a failure."""
-    signal.signal(interrupted.number, signal.SIG_DFL)
-    os.kill(os.getpid(), interrupted.number)
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
 
 
 def _raise(number: int, _frame: FrameType | None) -> None:

@@ -97,11 +97,13 @@ class FeedQuerySet(models.QuerySet["Feed"]):
         """
         return self.filter(next_attempt_at__gt=now, next_attempt_at__lte=now + longest)
 
-    def polled_elsewhere(self, now: datetime, host: str, within_s: float) -> FeedQuerySet:
-        """Feeds that another host has polled in the last `within_s` seconds."""
-        return self.filter(
-            polled_at__gt=now - timedelta(seconds=within_s), polled_at__lte=now
-        ).exclude(lease_holder__startswith=f"{host}:")
+    def not_polled_elsewhere(self, now: datetime, host: str, within_s: float) -> FeedQuerySet:
+        """Feeds but those that another host has polled in the last `within_s` seconds."""
+        return self.exclude(
+            ~Q(lease_holder__startswith=f"{host}:"),
+            polled_at__gt=now - timedelta(seconds=within_s),
+            polled_at__lte=now,
+        )
 
     def free(self, now: datetime, holder: str, longest: timedelta) -> FeedQuerySet:
         """Feeds whose lease nobody but `holder` has at `now`.

@@ -25,8 +25,6 @@ from messages_app.turns import Clock, PollRun
 GIVE_UP_AFTER = timedelta(days=1)
 # A tick that comes this much early still counts: timers and clocks are not exact.
 TICK_SLACK = timedelta(seconds=2)
-# What another host polled this much less than POLLER_WINDOW ago is left to it.
-SHARING_SLACK_S = 5
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def poll_recent(
     with Run.of(settings) as run:
         with run.dead_runs() as dead:
             release_dead(dead)
-        feeds = _feeds_to_poll(due, now, run.host, settings, ignore_backoff=ignore_backoff)
+        feeds = _feeds_to_poll(due, now, settings, ignore_backoff=ignore_backoff)
         poll_run = PollRun(settings, environ, run, clock, report) if feeds else None
         if poll_run:
             poll_run.poll(feeds)
@@ -76,19 +74,14 @@ def poll_recent(
 
 
 def _feeds_to_poll(
-    sessions: list[Session], now: datetime, host: str, settings: Settings, *, ignore_backoff: bool
+    sessions: list[Session], now: datetime, settings: Settings, *, ignore_backoff: bool
 ) -> list[Feed]:
-    """The sessions' feeds in their order, but for those that back off or that others care for."""
+    """The sessions' feeds in their order, but for those that back off."""
     feeds: list[Feed] = []
     for session in sessions:
         mine = session.feeds.select_related("session", "channel").least_recently_polled_first()
         if not ignore_backoff:
             mine = mine.exclude(pk__in=_waiting(now + TICK_SLACK, settings))
-        if session.end_time > now:
-            elsewhere = Feed.objects.polled_elsewhere(
-                now, host, settings.window_s - SHARING_SLACK_S
-            )
-            mine = mine.exclude(pk__in=elsewhere)
         feeds += mine
     return feeds
 

@@ -21,17 +21,17 @@ tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
 INSTALL ?= install
 INSTALL_PROGRAM ?= $(INSTALL)
 INSTALL_DATA ?= $(INSTALL) -m 644
-# The system's own, for the service's user must be able to run it.
-PYTHON ?= /usr/bin/python3
+# Not one of a home folder: the service's user must be able to run it.
+SYSTEM_PYTHON ?= /usr/bin/python3
 # What the units and the command run.
 service_python ?= $(pkglibdir)/venv/bin/python3
 
 UNITS = poller.target poller.timer poller.service poller-migrate.service
 fill_in = sed -e 's|@PYTHON@|$(service_python)|g' -e 's|@pkglibdir@|$(pkglibdir)|g'
 
-.PHONY: install install-application install-files uninstall requirements test-system
+.PHONY: install install-application install-files uninstall test-system
 
-install: install-application install-files ## Install below prefix=/usr/local, with a private Python environment
+install: install-application install-files ## install below prefix=/usr/local, with a private Python environment
 	@$(if $(DESTDIR),:,printf '%s\n' $(next_steps))
 
 next_steps = 'Installed. Now run, as root:' \
@@ -45,7 +45,7 @@ next_steps = 'Installed. Now run, as root:' \
 
 # A package leaves this out: its program comes from its own rules and its Python from the distribution.
 install-application:
-	sh packaging/install-application.sh '$(PYTHON)' '$(DESTDIR)' '$(pkglibdir)'
+	packaging/install-application '$(SYSTEM_PYTHON)' '$(DESTDIR)' '$(pkglibdir)'
 
 install-files:
 	$(INSTALL) -d $(foreach dir,$(bindir) $(unitdir) $(sysusersdir) $(tmpfilesdir) $(docdir) \
@@ -69,7 +69,7 @@ install-files:
 	test -e '$(DESTDIR)$(sysconfdir)/discord-poller/poller.conf' || \
 		$(INSTALL) -m 640 systemd/poller.conf '$(DESTDIR)$(sysconfdir)/discord-poller'
 
-uninstall: ## Remove what install put there; settings, token and database stay
+uninstall: ## remove what install put there; settings, token and database stay
 	@if test -z '$(DESTDIR)' && systemctl --quiet is-enabled poller.timer poller.target 2>/dev/null; then \
 		echo 'discord-poller is enabled. First run: systemctl disable --now poller.target poller.timer' >&2; \
 		exit 1; \
@@ -80,15 +80,6 @@ uninstall: ## Remove what install put there; settings, token and database stay
 		'$(DESTDIR)$(mandir)/man8/discord-poller.8' '$(DESTDIR)$(completionsdir)/discord-poller'
 	rm -rf '$(DESTDIR)$(docdir)' '$(DESTDIR)$(pkglibdir)' '$(DESTDIR)$(pkglibdir).new' '$(DESTDIR)$(pkglibdir).old'
 
-requirements: ## Pin again what `make install` installs (needs uv)
-	uv pip compile --quiet $(pin) --extra postgresql pyproject.toml --output-file requirements/server.txt
-	echo setuptools | uv pip compile --quiet $(pin) - --output-file requirements/build.txt
-	echo systemd-python | PKG_CONFIG=true uv pip compile --quiet $(pin) - --output-file requirements/journal.txt
-# systemd-python asks pkg-config for libsystemd even when it is only asked for its name: `true` answers.
-pin = --upgrade --generate-hashes --universal --python-version 3.11 \
-	--no-emit-index-url --custom-compile-command 'make requirements'
-
-test-system: ## Boot Debian 12 and 13 and drive an installation there, as root, in about ten minutes
-	@sh tests/system/prerequisites.sh
-	$(SYSTEM_TEST_PYTHON) -m pytest --override-ini addopts='--strict-markers --strict-config' \
-		-p no:django -n 4 --dist loadgroup tests/system
+test-system: $(VENV)/dev ## boot Debian 12 and 13 and drive an installation there (as root; 10 minutes)
+	@tests/system/prerequisites
+	$(PYTHON) -m pytest --override-ini addopts=--strict-markers -n 4 --dist loadgroup tests/system

@@ -12,10 +12,7 @@ from urllib.parse import quote
 import pytest
 from django.db import connection
 
-from messages_app.environment import CHECKOUT
-
-MANAGE = str(Path(CHECKOUT) / "manage.py")
-REPLAY = f"{sys.executable} {MANAGE} replay"
+from tests.commands import MANAGE, REPLAY, Commands
 
 
 @pytest.fixture
@@ -73,3 +70,9 @@ class Manage:
 @pytest.fixture
 def manage(environ: dict[str, str]) -> Iterator[Manage]:
     yield Manage(environ)
+
+
+@pytest.fixture
+def commands(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
+    """Commands in this process, on a database that forgets all of it afterwards."""
+    return Commands(tmp_path, monkeypatch)

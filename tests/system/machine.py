@@ -153,8 +153,9 @@ class Machine:
         self.run("sh", "-euc", script, "sh", folder, path, f"{mode:o}", stdin=text)
 
     def show(self, unit: str, name: str) -> str:
-        """A property of a unit, as systemctl shows it."""
-        return self.run("systemctl", "show", f"--property={name}", "--value", unit).stdout.strip()
+        """A property of a unit, or of the manager where that is empty, as systemctl shows it."""
+        units = [unit] if unit else []
+        return self.run("systemctl", "show", f"--property={name}", "--value", *units).stdout.strip()
 
     def journal(self, *matches: str) -> list[dict[str, Any]]:
         """The journal's records that match, oldest first, everything written so far included."""

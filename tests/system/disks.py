@@ -2,7 +2,7 @@
 
 A disk is a folder named after everything that went into it, so that a cached one is used only
 where it is what would be made again; Debian's part is made anew after a week for its updates.
-The folder of the cache is /var/cache/discord-poller-tests, or $POLLER_TEST_CACHE.
+The folder of the cache is /var/cache/discord-poller-tests, or $SYSTEM_TEST_CACHE.
 """
 
 import fcntl
@@ -22,11 +22,11 @@ from tests.system.machine import Machine, MachineError
 CHECKOUT = Path(__file__).resolve().parents[2]
 SOURCES = "/usr/src/discord-poller"
 WHEELS = "/usr/src/wheels"
-CACHE = Path(os.environ.get("POLLER_TEST_CACHE", "/var/cache/discord-poller-tests"))
+CACHE = Path(os.environ.get("SYSTEM_TEST_CACHE", "/var/cache/discord-poller-tests"))
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 WEEK_S = 7 * 86400
 PACKAGES = (
-    *("systemd", "systemd-sysv", "dbus", "python3", "python3-venv", "make"),
+    *("systemd", "systemd-sysv", "dbus", "python3", "python3-venv", "make", "man-db"),
     # A program with a JIT, in place of the exporter's .NET, and the other database.
     *("nodejs", "postgresql"),
 )

@@ -1,0 +1,62 @@
+"""Commands run inside the test's process, where one of their own would add nothing but time."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+
+from messages_app.environment import CHECKOUT, Settings
+from messages_app.errors import PollerError
+
+MANAGE = str(Path(CHECKOUT) / "manage.py")
+REPLAY = f"{sys.executable} {MANAGE} replay"
+
+
+class Commands:
+    """Runs commands in a poller's environment of their own, on this test's database."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.state = folder / "state"
+        self._monkeypatch = monkeypatch
+        self.environ = {
+            "PATH": os.environ["PATH"],
+            "POLLER_STATE_DIR": str(self.state),
+            "POLLER_EXPORTER": REPLAY,
+            "DISCORD_TOKEN": "the.test.token",
+        }
+
+    def __call__(self, *arguments: str, status: int = 0, **environ: str) -> str:
+        """Run a command; return what it printed and said, check the status it would exit with."""
+        environ = self.environ | environ
+        with self._monkeypatch.context() as patch:
+            for name in environ:
+                patch.setenv(name, environ[name])
+            patch.setattr(settings, "POLLER", Settings(environ))
+            output, ended_with = _run(arguments)
+        assert ended_with == status, output
+        return output
+
+
+def _run(arguments: tuple[str, ...]) -> tuple[str, int]:
+    output = io.StringIO()
+    status = 0
+    with redirect_stdout(output), redirect_stderr(output):
+        try:
+            call_command(*arguments)
+        except PollerError as error:
+            print(error)
+            status = error.status
+        except CommandError as error:  # what argparse refuses
+            print(error)
+            status = 2
+        except SystemExit as end:
+            assert isinstance(end.code, int)
+            status = end.code
+    return output.getvalue(), status
