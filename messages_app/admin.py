@@ -7,12 +7,21 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 
-from messages_app.errors import UsageError
+from messages_app.environment import SNOWFLAKE_MAX
+from messages_app.errors import PollerError, UsageError
 from messages_app.models import Channel, Feed, Message, Poll, Revision, Session
 from messages_app.scheduling import check_schedule, reopen_if_unswept
 from messages_app.windows import Window
+
+# A list that may have millions of rows shows this many of them: counting all takes longer than
+# the page, and nobody turns that many pages.
+LISTED_ROWS = 10_000
 
 
 class ReadOnlyMixin:
@@ -26,6 +35,30 @@ class ReadOnlyMixin:
 
     def has_delete_permission(self, *_args: object) -> bool:
         return False
+
+
+class BoundedPaginator(Paginator):
+    """Pages through the first LISTED_ROWS rows, and counts no further."""
+
+    @cached_property
+    def count(self) -> int:
+        assert isinstance(self.object_list, QuerySet)
+        return self.object_list[:LISTED_ROWS].count()
+
+
+class ErrorKindFilter(admin.SimpleListFilter):
+    """Polls by what went wrong, offered without looking at every poll for the kinds there are."""
+
+    title = "error"
+    parameter_name = "error_kind"
+
+    def lookups(self, *_args: object) -> list[tuple[str, str]]:
+        return [
+            (kind, kind) for kind in sorted({each.kind for each in PollerError.__subclasses__()})
+        ]
+
+    def queryset(self, _request: HttpRequest, polls: QuerySet) -> QuerySet:
+        return polls.filter(error_kind=self.value()) if self.value() else polls
 
 
 class SessionForm(forms.ModelForm):
@@ -43,12 +76,14 @@ class SessionForm(forms.ModelForm):
         data = super().clean() or self.cleaned_data
         if data.get("start_time") and data.get("end_time"):
             window = Window(data["start_time"], data["end_time"])
+            session = self.instance if self.instance.pk else None
+            is_moved = session is None or {"start_time", "end_time"} & set(self.changed_data)
             try:
                 check_schedule(
                     data.get("title", ""),
                     window,
-                    self.instance if self.instance.pk else None,
-                    allow_overlap=data["allow_overlap"],
+                    session,
+                    allow_overlap=data["allow_overlap"] or not is_moved,
                 )
             except UsageError as error:
                 raise ValidationError(str(error)) from None
@@ -77,17 +112,35 @@ class SessionAdmin(admin.ModelAdmin):
         reopen_if_unswept(form.instance, moved=change and bool(moved))
 
 
+class ChannelForm(forms.ModelForm):
+    """A channel, whose id is one that Discord may have given."""
+
+    discord_id = forms.IntegerField(
+        label="Discord id", validators=[MinValueValidator(1), MaxValueValidator(SNOWFLAKE_MAX)]
+    )
+
+    class Meta:
+        model = Channel
+        fields = ("discord_id", "name", "category", "guild_id", "guild_name")
+
+
 @admin.register(Channel)
 class ChannelAdmin(admin.ModelAdmin):
+    form = ChannelForm
     list_display = ("discord_id", "name", "category", "guild_name")
     search_fields = ("discord_id", "name", "guild_name")
+
+    def get_readonly_fields(self, _request: HttpRequest, channel: Any = None) -> tuple[str, ...]:
+        # Under another id it would be saved a second time.
+        return ("discord_id",) if channel else ()
 
 
 @admin.register(Poll)
 class PollAdmin(ReadOnlyMixin, admin.ModelAdmin):
     list_display = ("started_at", "feed", "purpose", "window", "succeeded", "tally", "error_kind")
-    list_filter = ("succeeded", "purpose", "error_kind")
+    list_filter = ("succeeded", "purpose", ErrorKindFilter)
     list_select_related = ("feed__session", "feed__channel")
+    paginator = BoundedPaginator
     show_full_result_count = False
 
 
@@ -100,5 +153,6 @@ class MessageAdmin(ReadOnlyMixin, admin.ModelAdmin):
     list_display = ("timestamp", "channel", "author_name", "content", "edited_at", "deleted_at")
     list_select_related = ("channel",)
     inlines = (RevisionInline,)
-    # Counting millions of rows would take longer than the page.
+    ordering = ("-timestamp", "-discord_id")
+    paginator = BoundedPaginator
     show_full_result_count = False

@@ -23,7 +23,7 @@ from messages_app.export_message import (
     snowflake,
     storable_text,
 )
-from messages_app.fingerprint import instant
+from messages_app.exported_time import instant
 from messages_app.json_stream import MAX_VALUE_CHARS, JsonStream
 
 __all__ = ["ExportHeader", "ExportReader", "ExportedMessage"]
@@ -51,10 +51,10 @@ class ExportHeader(NamedTuple):
 class ExportReader:
     """One pass over one document.
 
-    Every method raises ExportUnusable when the document is cut, damaged or no export. After the
-    iteration `read_count` is the number of messages read, up to a fault if there was one, and
-    `declared_count` what the document's `messageCount` says, None if it says nothing. That they
-    differ is no error here: only the caller knows how much it trusts the file.
+    Every method raises ExportUnusable when the document is cut, damaged or no export; the reader
+    is spent then. After the iteration `read_count` is the number of messages read, up to a fault
+    if there was one, and `declared_count` what the document's `messageCount` says, None if it says
+    nothing. That they differ is no error here: only the caller knows how much it trusts the file.
     """
 
     def __init__(self, stream: BinaryIO, max_value_chars: int = MAX_VALUE_CHARS) -> None:
@@ -146,6 +146,7 @@ class ExportReader:
                 message, json.position = taken
             self.read_count += 1
             yield message
+            # The exporter's own separator in one comparison; the general way takes two searches.
             if json.text.startswith(layout.separator, json.position):
                 json.position += len(layout.separator)
             elif json.expect(",]") == "]":

@@ -48,10 +48,11 @@ def exported_messages(session: Session | None, *, with_deleted: bool) -> Iterato
             ),
             None,
         )
-        yield _exported(message, holder)
+        yield exported(message, holder)
 
 
-def _exported(message: Message, session_id: int | None) -> dict[str, Any]:
+def exported(message: Message, session_id: int | None) -> dict[str, Any]:
+    """The message's values under KEYS; `session_id` is the session that it belongs to."""
     raw = json.loads(message.raw)
     values = (
         str(message.discord_id),
@@ -63,7 +64,12 @@ def _exported(message: Message, session_id: int | None) -> dict[str, Any]:
         message.deleted_at.isoformat() if message.deleted_at else None,
         raw.get("author"),
         message.content,
-        (raw.get("reference") or {}).get("messageId"),
+        _reply_to(raw.get("reference")),
         *(raw.get(key) or [] for key in KEYS[10:]),
     )
     return dict(zip(KEYS, values, strict=True))
+
+
+def _reply_to(reference: Any) -> Any:
+    """The id of the message that is replied to; other programs' files may hold anything there."""
+    return reference.get("messageId") if isinstance(reference, dict) else None

@@ -5,7 +5,8 @@ import re
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from messages_app.fingerprint import canonical_rest, fingerprint, instant
+from messages_app.exported_time import instant
+from messages_app.fingerprint import canonical_rest, fingerprint
 
 # PostgreSQL's bigint and SQLite's integer end here; Discord's ids reach it in the year 2084.
 MAX_SNOWFLAKE = 2**63 - 1

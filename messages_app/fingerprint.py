@@ -7,8 +7,8 @@ sorted keys, reduced by these rules at any depth:
 
 - What says nothing (null, false, "", [], {}) counts as absent, so that a key which an older
   exporter did not write yet is no edit.
-- A user is its id: no names, colours, roles, avatars. Users and mentions are sets. An emoji and a
-  sticker are their id, else their name: their owner may rename them, too.
+- A user is its id: no names, colours, roles, avatars. The order of users and of mentions does not
+  count. An emoji and a sticker are their id, else their name: their owner may rename them, too.
 - A file of Discord is its path without host and signature; a proxied picture is the address that
   it was made from. An attachment is its id, name and size.
 - The addresses of icons and avatars do not count, nor does what follows from another part: the
@@ -25,14 +25,17 @@ A changed canon shows every stored message as edited once; values pinned in the 
 import hashlib
 import json
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
+from messages_app.exported_time import instant
+
+# Encoders made once: json.dumps would make one for every message.
 _canonical_json = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), check_circular=False
 ).encode
-canonical_text = json.JSONEncoder().encode
+_canonical_text = json.JSONEncoder().encode
 
 # Parts of a message that `fingerprint` is given one by one, that cannot change, or that follow
 # from its content.
@@ -54,7 +57,7 @@ _DECORATION = frozenset(
 )
 _USERS = frozenset({"author", "mentions", "user", "users"})
 _RENAMABLE = frozenset({"emoji", "stickers"})
-_SETS = frozenset({"mentions", "users"})
+_UNORDERED = frozenset({"mentions", "users"})
 _TIMES = frozenset({"timestamp", "timestampEdited", "callEndedTimestamp"})
 
 _DISCORD_FILE = re.compile(
@@ -64,23 +67,6 @@ _PROXIED = re.compile(
     r"https?://images-ext-[0-9]+\.discordapp\.net/external/[^/\s]+/"
     r"(?:(%3[Ff][^/\s]*)/)?(https?)/([^?#\s]+)(?:[?#]\S*)?"
 )
-
-
-def instant(text: str) -> datetime:
-    """Given an ISO 8601 time with an offset, return it in UTC; raise ValueError for any other text.
-
-    A time without an offset is refused: no exporter writes one, so its zone could only be guessed,
-    and a wrong guess files the message hours off, under another session.
-    """
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is UTC:
-        return moment
-    if moment.tzinfo is None:
-        raise ValueError("the time has no offset")
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("the time is outside of all calendars") from None
 
 
 def fingerprint(
@@ -94,8 +80,8 @@ def fingerprint(
 ) -> int:
     """Return the signed 64 bit fingerprint; `rest` is `canonical_rest` of the whole message."""
     canon = (
-        f"[{author_id or 'null'},{_moment(call_ended_at)},{canonical_text(content)},"
-        f"{_moment(edited_at)},{'true' if is_pinned else 'false'},{canonical_text(type_)},{rest}]"
+        f"[{author_id or 'null'},{_moment(call_ended_at)},{_canonical_text(content)},"
+        f"{_moment(edited_at)},{'true' if is_pinned else 'false'},{_canonical_text(type_)},{rest}]"
     )
     digest = hashlib.blake2b(canon.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
@@ -128,7 +114,7 @@ def _reduced(key: str, value: Any) -> Any:
         return _reduced_object(key, value)
     if isinstance(value, list):
         items = [_reduced(key, item) for item in value]
-        if key in _SETS:
+        if key in _UNORDERED:
             return sorted((item for item in items if not _says_nothing(item)), key=_canonical_json)
         return items
     if isinstance(value, str):

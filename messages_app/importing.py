@@ -80,6 +80,7 @@ class Importer:
             advance(feed, job.window, job.asked_at, sweep=sweep, max_span_s=self.max_span_s)
         elif job.purpose != Poll.Purpose.IMPORT:
             set_back(feed, job.window, job.asked_at, failure, cap_s=self.backoff_cap_s)
+        feed.polled_at = job.asked_at
         feed.save(update_fields=PROGRESS_FIELDS)
 
     def _record(self, job: Job, export: Export, tally: Tally, failure: PollerError | None) -> Poll:

@@ -19,11 +19,20 @@ class Leases:
 
     def __init__(self, holder: str, export_timeout_s: float) -> None:
         self.holder = holder
+        self._host = holder.partition(":")[0]
         self._length = timedelta(seconds=export_timeout_s + MARGIN_S)
 
-    def claim(self, feed_id: int, now: datetime) -> Feed | None:
-        """Take or renew the lease; return the feed as it is now, or None while another has it."""
-        claimed = Feed.objects.free(now, self.holder).filter(pk=feed_id)
+    def claim(self, feed_id: int, now: datetime, fresh_s: float = 0) -> Feed | None:
+        """Take or renew the lease; return the feed as it is now.
+
+        Return None while another run has it, or if another host polled it in the last `fresh_s`
+        seconds.
+        """
+        claimed = (
+            Feed.objects.free(now, self.holder, 2 * self._length)
+            .not_polled_elsewhere(now, self._host, fresh_s)
+            .filter(pk=feed_id)
+        )
         if not claimed.update(lease_holder=self.holder, lease_until=now + self._length):
             return None
         return Feed.objects.select_related("session", "channel").get(pk=feed_id)
@@ -33,9 +42,9 @@ class Leases:
         held = Feed.objects.filter(pk=feed_id, lease_holder=self.holder)
         return bool(held.update(lease_until=now + self._length))
 
-    def release(self, feed_ids: list[int], now: datetime) -> None:
+    def release(self, feed_ids: list[int]) -> None:
         """End these leases where they are still ours."""
-        Feed.objects.filter(pk__in=feed_ids, lease_holder=self.holder).update(lease_until=now)
+        Feed.objects.filter(pk__in=feed_ids, lease_holder=self.holder).update(lease_until=None)
 
 
 def release_dead(holders: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""What the database holds: Session, Channel, Feed, Poll, Message, Revision.
+"""What the database holds: Session, Channel, Feed, Poll, PrunedPolls, Message, Revision.
 
 Reads are named QuerySet methods, so that a question is asked the same way everywhere.
 """
@@ -88,25 +88,31 @@ class Session(models.Model):
 
 class FeedQuerySet(models.QuerySet["Feed"]):
     def least_recently_polled_first(self) -> FeedQuerySet:
-        return self.order_by(F("lease_until").asc(nulls_first=True), "id")
+        return self.order_by(F("polled_at").asc(nulls_first=True), "id")
 
-    def ready(self, now: datetime) -> FeedQuerySet:
-        """Feeds that are not backing off."""
-        return self.exclude(next_attempt_at__gt=now)
+    def waiting(self, now: datetime, longest: timedelta) -> FeedQuerySet:
+        """Feeds that are backing off after failures.
 
-    def waiting(self, now: datetime) -> FeedQuerySet:
-        """Feeds that are backing off after failures."""
-        return self.filter(next_attempt_at__gt=now)
+        A wait of more than `longest` is none: the clock was set back since it was written.
+        """
+        return self.filter(next_attempt_at__gt=now, next_attempt_at__lte=now + longest)
 
-    def polled_elsewhere(self, now: datetime, host: str, within_s: float) -> FeedQuerySet:
-        """Feeds that another host has polled in the last `within_s` seconds."""
-        return self.filter(
-            lease_until__gt=now - timedelta(seconds=within_s), lease_until__lte=now
-        ).exclude(lease_holder__startswith=f"{host}:")
+    def not_polled_elsewhere(self, now: datetime, host: str, within_s: float) -> FeedQuerySet:
+        """Feeds but those that another host has polled in the last `within_s` seconds."""
+        return self.exclude(
+            ~Q(lease_holder__startswith=f"{host}:"),
+            polled_at__gt=now - timedelta(seconds=within_s),
+            polled_at__lte=now,
+        )
 
-    def free(self, now: datetime, holder: str) -> FeedQuerySet:
-        """Feeds whose lease nobody but `holder` has at `now`."""
-        return self.filter(Q(lease_until=None) | Q(lease_until__lte=now) | Q(lease_holder=holder))
+    def free(self, now: datetime, holder: str, longest: timedelta) -> FeedQuerySet:
+        """Feeds whose lease nobody but `holder` has at `now`.
+
+        A lease of more than `longest` is none: the clock was set back since it was written.
+        """
+        return self.exclude(
+            ~Q(lease_holder=holder), lease_until__gt=now, lease_until__lte=now + longest
+        )
 
 
 class Feed(models.Model):
@@ -129,6 +135,7 @@ class Feed(models.Model):
     next_attempt_at = models.DateTimeField(null=True, blank=True, help_text="end of the backoff")
     error_kind = models.CharField(max_length=40, blank=True)
     error = models.TextField(blank=True, help_text="what the last failed poll said")
+    polled_at = models.DateTimeField(null=True, help_text="when its last poll began")
     lease_holder = models.CharField(
         max_length=200, blank=True, help_text="the run that works on it, or did last"
     )
@@ -226,6 +233,18 @@ class Poll(models.Model):
             self.messages_deleted,
             self.messages_unchanged,
         )
+
+
+class PrunedPolls(models.Model):
+    """What the polls that were pruned add up to, so that no counter ever goes back; one row."""
+
+    totals = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name_plural = "pruned polls"
+
+    def __str__(self) -> str:
+        return "the totals of the pruned polls"
 
 
 class MessageQuerySet(models.QuerySet["Message"]):

@@ -10,7 +10,7 @@ from messages_app.environment import Settings
 from messages_app.errors import ConfigurationError
 from messages_app.gate import idle_sentence
 from messages_app.leases import release_dead
-from messages_app.models import Feed, Session
+from messages_app.models import Feed, FeedQuerySet, Session
 from messages_app.reporting.events import (
     Report,
     session_closed,
@@ -25,8 +25,6 @@ from messages_app.turns import Clock, PollRun
 GIVE_UP_AFTER = timedelta(days=1)
 # A tick that comes this much early still counts: timers and clocks are not exact.
 TICK_SLACK = timedelta(seconds=2)
-# What another host polled this much less than POLLER_WINDOW ago is left to it.
-SHARING_SLACK_S = 5
 
 
 @dataclass(frozen=True)
@@ -66,29 +64,24 @@ def poll_recent(
     with Run.of(settings) as run:
         with run.dead_runs() as dead:
             release_dead(dead)
-        feeds = _feeds_to_poll(due, now, run.host, settings, ignore_backoff=ignore_backoff)
+        feeds = _feeds_to_poll(due, now, settings, ignore_backoff=ignore_backoff)
         poll_run = PollRun(settings, environ, run, clock, report) if feeds else None
         if poll_run:
             poll_run.poll(feeds)
         for session in over:
             _close(session, clock(), report)
-    return RunOutcome(_sentence(due, poll_run, now), poll_run.status if poll_run else 0)
+    return RunOutcome(_sentence(due, poll_run, now, settings), poll_run.status if poll_run else 0)
 
 
 def _feeds_to_poll(
-    sessions: list[Session], now: datetime, host: str, settings: Settings, *, ignore_backoff: bool
+    sessions: list[Session], now: datetime, settings: Settings, *, ignore_backoff: bool
 ) -> list[Feed]:
-    """The sessions' feeds in their order, but for those that back off or that others care for."""
+    """The sessions' feeds in their order, but for those that back off."""
     feeds: list[Feed] = []
     for session in sessions:
         mine = session.feeds.select_related("session", "channel").least_recently_polled_first()
         if not ignore_backoff:
-            mine = mine.ready(now + TICK_SLACK)
-        if session.end_time > now:
-            elsewhere = Feed.objects.polled_elsewhere(
-                now, host, settings.window_s - SHARING_SLACK_S
-            )
-            mine = mine.exclude(pk__in=elsewhere)
+            mine = mine.exclude(pk__in=_waiting(now + TICK_SLACK, settings))
         feeds += mine
     return feeds
 
@@ -110,7 +103,13 @@ def _close(session: Session, now: datetime, report: Report) -> None:
         report(session_closed(session))
 
 
-def _sentence(sessions: list[Session], poll_run: PollRun | None, now: datetime) -> str:
+def _waiting(now: datetime, settings: Settings) -> FeedQuerySet:
+    return Feed.objects.waiting(now, timedelta(seconds=settings.backoff_cap_s) + TICK_SLACK)
+
+
+def _sentence(
+    sessions: list[Session], poll_run: PollRun | None, now: datetime, settings: Settings
+) -> str:
     names = " and ".join(
         f"Session {session.pk} «{session.title}» is {'live' if session.end_time > now else 'over'}"
         for session in sessions
@@ -119,7 +118,7 @@ def _sentence(sessions: list[Session], poll_run: PollRun | None, now: datetime) 
         windows = "1 window" if poll_run.polls == 1 else f"{poll_run.polls} windows"
         return f"{names}; {windows}, {poll_run.tally}, in {poll_run.seconds():.1f} s."
     waiting = (
-        Feed.objects.filter(session__in=sessions).waiting(now).order_by("next_attempt_at").first()
+        _waiting(now, settings).filter(session__in=sessions).order_by("next_attempt_at").first()
     )
     if waiting and waiting.next_attempt_at:
         return (

@@ -12,6 +12,7 @@ PROGRESS_FIELDS = (
     "covered_windows",
     "swept_windows",
     "longest_window_s",
+    "polled_at",
     "failures",
     "next_attempt_at",
     "error_kind",

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from messages_app.environment import Settings
+from messages_app.errors import ConfigurationError
 
 
 class Run:
@@ -34,11 +35,14 @@ class Run:
         return cls(Path(settings.state_dir))
 
     def __enter__(self) -> Run:
-        self._runs.mkdir(parents=True, exist_ok=True)
-        with _locked(self._runs):  # or else another run could take the new folder for a dead one's
-            self.folder.mkdir(mode=0o700)
-            self._lock = os.open(self.folder, os.O_RDONLY)
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
+        """Make the folder; raise ConfigurationError where that cannot be done."""
+        try:
+            self._make_folder()
+        except OSError as error:
+            raise ConfigurationError(
+                f"{self._runs} cannot be written ({error.strerror}): check POLLER_STATE_DIR, who "
+                "may write there, and the disk's free space."
+            ) from None
         return self
 
     def __exit__(self, *_exception: object) -> None:
@@ -56,6 +60,13 @@ class Run:
             yield [folder.name for folder in dead]
             for folder in dead:
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def _make_folder(self) -> None:
+        self._runs.mkdir(parents=True, exist_ok=True)
+        with _locked(self._runs):  # or else another run could take the new folder for a dead one's
+            self.folder.mkdir(mode=0o700)
+            self._lock = os.open(self.folder, os.O_RDONLY)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
 
 
 @contextmanager

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db import transaction
 
 from messages_app.errors import UsageError
 from messages_app.models import Channel, Feed, Session
-from messages_app.windows import Window
+from messages_app.windows import Window, to_milliseconds
+
+# Discord's ids count from the first instant, and databases hold them until shortly after the last.
+DISCORD_TIMES = Window(datetime(2015, 1, 1, tzinfo=UTC), datetime(2084, 1, 1, tzinfo=UTC))
+TITLE_CHARACTERS = 200
 
 
 def add_session(
@@ -42,7 +47,8 @@ def edit_session(
             check_schedule(title, window, session, allow_overlap=allow_overlap or not moved)
         session.title = title
         session.start_time, session.end_time = window
-        session.save()
+        # Nothing else of it: a poller may be closing it at this moment.
+        session.save(update_fields=("title", "start_time", "end_time"))
         if channel_ids is not None:
             set_channels(session, channel_ids)
         reopen_if_unswept(session, moved=moved)
@@ -58,13 +64,14 @@ def set_channels(session: Session, channel_ids: Sequence[int]) -> None:
 
 def end_session(session: Session, now: datetime) -> None:
     """End a live session at `now`; raise UsageError where it is not live."""
-    if session.start_time >= now:
+    if session.start_time >= to_milliseconds(now):
         raise UsageError(
             f"Session {session.pk} has not begun: change its times with `session edit`."
         )
     if session.end_time <= now:
         raise UsageError(f"Session {session.pk} is over already.")
-    edit_session(session, session.title, Window(session.start_time, now), None)
+    window = Window(session.start_time, to_milliseconds(now))
+    edit_session(session, session.title, window, None, allow_overlap=True)
 
 
 def reopen_if_unswept(session: Session, *, moved: bool) -> None:
@@ -81,12 +88,19 @@ def check_schedule(
     title: str, window: Window, session: Session | None, *, allow_overlap: bool
 ) -> None:
     """Raise UsageError where a session (None: a new one) cannot be scheduled so."""
-    if not title.strip() or len(title) > 200:
-        raise UsageError("A session's title has 1 to 200 characters.")
+    if not title.strip() or len(title) > TITLE_CHARACTERS:
+        raise UsageError(f"A session's title has 1 to {TITLE_CHARACTERS} characters.")
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in title):
+        raise UsageError("A session's title is one line of text, without control characters.")
     if window.end <= window.start:
         raise UsageError(
             f"The end ({window.end:%Y-%m-%d %H:%M:%S} UTC) must be later than the start "
             f"({window.start:%Y-%m-%d %H:%M:%S} UTC)."
+        )
+    if window.within(DISCORD_TIMES) != window:
+        raise UsageError(
+            f"A session lies in the years {DISCORD_TIMES.start.year} to "
+            f"{DISCORD_TIMES.end.year - 1}: correct its times."
         )
     if allow_overlap:
         return

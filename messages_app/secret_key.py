@@ -2,18 +2,36 @@
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
+
+from messages_app.errors import ConfigurationError
 
 
 def stored_secret_key(state_dir: Path) -> str:
-    """Return the key in `state_dir`, made on first use and readable by its owner only."""
+    """Return the key in `state_dir`, made on first use and readable by its owner only.
+
+    Raise ConfigurationError where the folder or the key cannot be used.
+    """
     path = state_dir / "secret-key"
     try:
-        return path.read_text(encoding="ascii")
-    except FileNotFoundError:
-        pass
-    state_dir.mkdir(parents=True, exist_ok=True)
-    draft = state_dir / f"secret-key.{os.getpid()}"
+        key = _read_or_made(path)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise ConfigurationError(
+            f"{path} cannot be read or made ({reason}): check POLLER_STATE_DIR and who may write "
+            "there."
+        ) from None
+    if not key:
+        raise ConfigurationError(f"{path} is empty: remove it, and a new key is made.")
+    return key
+
+
+def _read_or_made(path: Path) -> str:
+    with suppress(FileNotFoundError):
+        return path.read_text(encoding="ascii").strip()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(secrets.token_urlsafe(50))
     try:

@@ -15,6 +15,7 @@ from django.db import connection
 from messages_app.errors import ExportUnusable
 from messages_app.export_file import ExportedMessage, ExportHeader
 from messages_app.models import Channel, Message, Revision
+from messages_app.search import index_new
 from messages_app.tally import Tally
 from messages_app.windows import Window
 
@@ -112,6 +113,7 @@ def store_batch(
         _keep_former_texts(changed, observation)
     if new or changed:
         _upsert([*new, *changed], channel_id, observation)
+    index_new([message.discord_id for message in new])
     unchanged = len(batch) - len(new) - len(changed)
     return Tally(len(batch), len(new), len(changed), 0, unchanged)
 

@@ -24,6 +24,9 @@ from messages_app.runs import Run
 from messages_app.tally import Tally
 from messages_app.windows import Pace, Progress, Step, next_step, to_milliseconds
 
+# Ticks of hosts that share a session may come this much early.
+SHARING_SLACK_S = 5
+
 Clock = Callable[[], datetime]
 
 
@@ -48,6 +51,8 @@ class PollRun:
         self.status = 0
         self._settings = settings
         self._pace = Pace(settings.window_s, settings.overlap_s, settings.max_span_s)
+        # What another host polled this many seconds ago is left to it until its next tick.
+        self._fresh_s = settings.window_s - SHARING_SLACK_S
         self._clock = clock
         self._report = report
         self._exporter = Exporter(settings, run.folder, environ)
@@ -70,7 +75,7 @@ class PollRun:
         try:
             run_side_by_side(self._next_export, self._finished, most)
         finally:
-            self._leases.release([turn.feed.pk for turn in self._turns], self._clock())
+            self._leases.release([turn.feed.pk for turn in self._turns])
 
     def _next_export(self) -> Export | None:
         for turn in [turn for turn in self._turns if not turn.is_busy]:
@@ -91,10 +96,10 @@ class PollRun:
         now = to_milliseconds(self._clock())
         if not self._next_step(turn, now):
             return None
-        feed = self._leases.claim(turn.feed.pk, now)
+        is_first = turn.newest_at is None and now < turn.feed.session.end_time
+        feed = self._leases.claim(turn.feed.pk, now, self._fresh_s if is_first else 0)
         if feed is None:
-            turn.is_over = True
-            self._report(leased_elsewhere(Feed.objects.get(pk=turn.feed.pk)))
+            self._leave_to_others(turn)
             return None
         turn.feed = feed
         # Chosen again, since the feed may have moved on before it was claimed.
@@ -104,6 +109,12 @@ class PollRun:
         if turn.newest_at is None or step.purpose == Poll.Purpose.NEWEST:
             turn.newest_at = now
         return Job(feed.channel_id, step.window, Poll.Purpose(step.purpose), now, feed)
+
+    def _leave_to_others(self, turn: Turn) -> None:
+        turn.is_over = True
+        feed = Feed.objects.get(pk=turn.feed.pk)
+        if feed.lease_until:
+            self._report(leased_elsewhere(feed))
 
     def _next_step(self, turn: Turn, now: datetime) -> Step | None:
         if turn.is_over or self.seconds() >= self._settings.run_budget_s:

@@ -61,16 +61,19 @@ class Simulation:
 
     def tick(self, true_s: float, **settings: str) -> RunOutcome:
         """One run of `poll_recent_messages` at this time."""
-        true_now = at(true_s)
         environ = self.environ | {
             "REPLAY_SCENARIO": str(self.folder / "scenario.json"),
             "REPLAY_FAULT": f"@{self.folder / 'faults.json'}",
             "REPLAY_LOG": str(self.folder / "calls.log"),
-            "REPLAY_NOW": true_now.isoformat(),
+            "REPLAY_NOW": at(true_s).isoformat(),
             **settings,
         }
-        now = true_now + timedelta(seconds=self.clock_error_s(true_s))
+        now = self.poller_clock(true_s)
         return poll_recent(Settings(environ), environ, lambda: now, self.events.append)
+
+    def poller_clock(self, true_s: float) -> datetime:
+        """What the poller takes this time for."""
+        return at(true_s + self.clock_error_s(true_s))
 
     def calls(self) -> list[dict[str, Any]]:
         """What the exporter was asked, call by call."""

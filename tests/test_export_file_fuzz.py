@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -85,9 +85,11 @@ jsons = st.recursive(
     max_leaves=12,
 )
 times = st.builds(
-    lambda moment, offset: moment.isoformat() + offset,
-    st.datetimes(datetime.min.replace(2015), datetime.min.replace(2100)),
-    st.sampled_from(["Z", "+00:00", "+02:00", "-05:30"]),
+    lambda ms, offset_h: datetime.fromtimestamp(
+        ms / 1000, timezone(timedelta(hours=offset_h))
+    ).isoformat(),
+    st.integers(1_420_070_400_000, 4_000_000_000_000),
+    st.sampled_from([0, 2, -5.5]),
 )
 users = st.builds(lambda number, name: user(number, nickname=name), st.integers(1, 9), texts)
 plain_messages = st.builds(
@@ -226,6 +228,16 @@ def test_how_the_document_is_cut_into_reads_makes_no_difference(read_bytes: int)
         for size in (1, 2, 7, 100, 4096):
             stream = ShortReads(data, [size] * (len(data) // size + 1))
             assert outcome(stream) == (expected, error), (read_bytes, size)
+
+
+def test_a_number_that_lies_across_two_reads_is_read_whole(read_bytes: int) -> None:
+    for spaces in range(8):
+        data = minified(document(messageCount=7654321)).replace(
+            b":765", b": " + b" " * spaces + b"765"
+        )
+        reader = ExportReader(io.BytesIO(data))
+        assert list(reader) == []
+        assert reader.declared_count == 7654321, (read_bytes, spaces)
 
 
 SEEN_IN_ONE_READ = outcome_of(VALID)

@@ -26,8 +26,10 @@ SESSION = Window(at(0), at(3600))
 PACE = Pace(window_s=30, overlap_s=30, max_span_s=600)
 
 instants = st.integers(-600, 4200).map(at)
-windows = st.tuples(instants, instants).filter(lambda pair: pair[0] < pair[1]).map(
-    lambda pair: Window(*pair)
+windows = (
+    st.tuples(instants, instants)
+    .filter(lambda pair: pair[0] < pair[1])
+    .map(lambda pair: Window(*pair))
 )
 
 
@@ -82,8 +84,8 @@ class Feed:
     """A feed under random ticks; remembers every window that was proved."""
 
     longest_s: float = PACE.max_span_s
-    coverage: Coverage = Coverage()
-    swept: Coverage = Coverage()
+    coverage: Coverage = field(default_factory=Coverage)
+    swept: Coverage = field(default_factory=Coverage)
     proved: list[Window] = field(default_factory=list)
 
     def run(self, now_s: float, fates: list[str]) -> list[str]:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
-from messages_app.environment import Settings, snowflake
+from messages_app.environment import SNOWFLAKE_MAX, Settings, snowflake
 from messages_app.errors import DatabaseUnavailable, PollerError, UsageError
 from messages_app.interruption import Interrupted, die_of
 from messages_app.models import Session
+from messages_app.scheduling import DISCORD_TIMES
 from messages_app.schema import check_schema
 
 
@@ -28,28 +32,57 @@ class PollerCommand(BaseCommand):
     def run_from_argv(self, argv: list[str]) -> None:
         try:
             super().run_from_argv(argv)
+            flush_output()
         except PollerError as error:
             self.stderr.write(str(error), ending="\n")
             sys.exit(error.status)
         except Interrupted as interrupted:
             self.stderr.write(str(interrupted), ending="\n")
             sys.stderr.flush()
-            die_of(interrupted)
+            die_of(interrupted.number)
+        except KeyboardInterrupt:
+            die_of(signal.SIGINT)
         except BrokenPipeError:
             # Whoever read our output wants no more of it. Python would complain again at its end.
             sys.stdout = None
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        try:
+        with outages_told():
             check_schema()
             return super().execute(*args, **options)
-        except (OperationalError, InterfaceError) as error:
-            raise _unavailable(error) from error
 
     @property
     def poller(self) -> Settings:
         """The settings of the project."""
         return settings.POLLER
+
+
+def flush_output() -> None:
+    """Send off what was printed, here where a failure can be told; raise UsageError."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stdout = None
+        raise UsageError(f"The output cannot be written ({error.strerror}).") from None
+
+
+@contextmanager
+def outages_told() -> Iterator[None]:
+    """Raise DatabaseUnavailable for what Django raises where the database cannot be used."""
+    try:
+        yield
+    except DatabaseError as error:
+        # The plain DatabaseError is SQLite's for a file that is none of its own, or damaged.
+        # Its other kinds tell of a mistake in this program, and must not look like an outage.
+        if isinstance(error, OperationalError) or type(error) is DatabaseError:
+            raise _unavailable(error) from error
+        raise
+    except InterfaceError as error:
+        raise _unavailable(error) from error
 
 
 def _unavailable(error: Exception) -> DatabaseUnavailable:
@@ -62,6 +95,8 @@ def _unavailable(error: Exception) -> DatabaseUnavailable:
             "database or disk is full": "free some space; the database is whole",
             "unable to open database file": "check that its folder exists and who may write it",
             "attempt to write a readonly database": "check who may write the file and its folder",
+            "file is not a database": "correct DATABASE_URL, or put a backup in its place",
+            "database disk image is malformed": "put a backup in its place",
         }.get(reason, "check the disk and the file")
         return DatabaseUnavailable(f"The database {path} cannot be used ({reason}): {remedy}.")
     return DatabaseUnavailable(
@@ -87,18 +122,18 @@ def channel_ids(words: list[str]) -> list[int]:
 
 def found_session(session_id: int) -> Session:
     """Return the session; raise UsageError where there is none of that id."""
-    try:
-        return Session.objects.get(pk=session_id)
-    except (Session.DoesNotExist, OverflowError):
-        raise UsageError(
-            f"There is no session {session_id}: `session list` shows those there are."
-        ) from None
+    # A number beyond the column's range is refused by some versions of the databases' drivers.
+    session = Session.objects.filter(pk=session_id).first() if session_id <= SNOWFLAKE_MAX else None
+    if session is None:
+        raise UsageError(f"There is no session {session_id}: `session list` shows those there are.")
+    return session
 
 
 def parse_time(text: str, option: str, zone_name: str) -> datetime:
     """Given a time as typed, return it in UTC; naive ones are in POLLER_TIME_ZONE.
 
-    Raise UsageError where it is no time, or one that the zone's clocks skip or show twice.
+    Raise UsageError where it is no time, not one of Discord's, or one that the zone's clocks skip
+    or show twice.
     """
     try:
         typed = datetime.fromisoformat(text)
@@ -107,9 +142,16 @@ def parse_time(text: str, option: str, zone_name: str) -> datetime:
             f"{option} {text!r} is not a time: write it as 2026-01-31T20:00 or with an offset, "
             "as 2026-01-31T20:00+01:00."
         ) from None
-    if typed.tzinfo is None:
-        return _in_zone(typed, option, zone_name)
-    return typed.astimezone(ZoneInfo("UTC"))
+    try:
+        instant = typed.astimezone(UTC) if typed.tzinfo else _in_zone(typed, option, zone_name)
+    except OverflowError:  # on the first and the last day of the calendar
+        instant = datetime.max.replace(tzinfo=UTC)
+    if instant not in DISCORD_TIMES:
+        raise UsageError(
+            f"{option} {text!r} is not in Discord's time, which are the years "
+            f"{DISCORD_TIMES.start.year} to {DISCORD_TIMES.end.year - 1}: correct it."
+        )
+    return instant
 
 
 def _in_zone(typed: datetime, option: str, zone_name: str) -> datetime:
@@ -120,4 +162,4 @@ def _in_zone(typed: datetime, option: str, zone_name: str) -> datetime:
             f"{option} {typed.isoformat()} is skipped or shown twice by the clocks in "
             f"{zone_name}: write it with an offset."
         )
-    return early.astimezone(ZoneInfo("UTC"))
+    return early.astimezone(UTC)

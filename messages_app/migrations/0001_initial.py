@@ -13,6 +13,19 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name="PrunedPolls",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("totals", models.JSONField(default=dict)),
+            ],
+            options={"verbose_name_plural": "pruned polls"},
+        ),
+        migrations.CreateModel(
             name="Channel",
             fields=[
                 (
@@ -71,6 +84,10 @@ class Migration(migrations.Migration):
                 ),
                 ("error_kind", models.CharField(blank=True, max_length=40)),
                 ("error", models.TextField(blank=True, help_text="what the last failed poll said")),
+                (
+                    "polled_at",
+                    models.DateTimeField(help_text="when its last poll began", null=True),
+                ),
                 (
                     "lease_holder",
                     models.CharField(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from messages_app.models import Feed, Session
-from messages_app.windows import Window
+from messages_app.models import Session
+from messages_app.reporting.feeds import FeedState, feed_states
 
 
 def session_line(session: Session, now: datetime) -> str:
@@ -32,7 +32,7 @@ def session_state(session: Session, now: datetime) -> str:
 def session_details(session: Session, now: datetime) -> str:
     """The line, then each feed: how far it is covered and swept, its gaps and its last failure."""
     lines = [session_line(session, now)]
-    for feed in session.feeds.select_related("channel"):
+    for feed in feed_states(session, now):
         lines += _feed_lines(feed, session, now)
     return "\n".join(lines)
 
@@ -51,25 +51,17 @@ def duration(length: timedelta) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
-def _feed_lines(feed: Feed, session: Session, now: datetime) -> list[str]:
+def _feed_lines(feed: FeedState, session: Session, now: datetime) -> list[str]:
     name = f"channel {feed.channel_id}"
-    if feed.channel.name:
-        name += f" (#{feed.channel.name})"
-    end = min(now, session.end_time)
-    if end <= session.start_time:
+    if feed.channel_name:
+        name += f" (#{feed.channel_name})"
+    if now <= session.start_time:
         return [f"  {name}: not begun"]
-    span = Window(session.start_time, end)
-    until = feed.coverage.covered_until(span)
+    until = feed.gaps[0].start if feed.gaps else feed.covered_to
     lines = [f"  {name}: covered until {until:%Y-%m-%d %H:%M:%S} UTC"]
-    # What lies after the last covered instant is not missing yet while the session is live.
-    covered = feed.coverage.within(span).windows
-    known_until = end if now >= session.end_time or not covered else covered[-1].end
-    if known_until > span.start:
-        gaps = feed.coverage.gaps(Window(span.start, known_until))
-        lines += [f"    gap of {gap.seconds:.0f} s: {gap}" for gap in gaps]
+    lines += [f"    gap of {gap.seconds:.0f} s: {gap}" for gap in feed.gaps]
     if now >= session.end_time and not session.closed_at:
-        left = sum(gap.seconds for gap in feed.swept.gaps(session.window))
-        lines.append(f"    still to be read again: {left:.0f} s")
+        lines.append(f"    still to be read again: {feed.unswept_s:.0f} s")
     if feed.error:
         lines.append(f"    {feed.failures} failed polls in a row: {feed.error}")
     return lines

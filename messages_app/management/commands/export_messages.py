@@ -7,13 +7,19 @@ import json
 import os
 import sys
 from argparse import ArgumentParser, BooleanOptionalAction
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
 
 from messages_app.errors import UsageError
 from messages_app.export_lines import KEYS, exported_messages
+from messages_app.export_message import author_of
 from messages_app.management.base import PollerCommand, found_session
+
+# Writes messages to a stream and returns how many.
+Write = Callable[[Iterable[dict[str, Any]], TextIO], int]
 
 
 class Command(PollerCommand):
@@ -41,7 +47,8 @@ class Command(PollerCommand):
         messages = exported_messages(session, with_deleted=with_deleted)
         write = write_csv if is_csv else write_json_lines
         if options["output"] is None:
-            write(messages, sys.stdout)
+            with _standard_output() as stream:
+                write(messages, stream)
             return None
         count = _write_file(Path(options["output"]), messages, write)
         return f"{count} messages written to {options['output']}"
@@ -66,13 +73,11 @@ def write_csv(messages: Iterable[dict[str, Any]], stream: TextIO) -> int:
     count = 0
     for message in messages:
         count += 1
-        author = message["author"] or {}
-        name = author.get("nickname") or author.get("name") or ""
         cells = {
             key: json.dumps(value) if isinstance(value, list) else value
             for key, value in message.items()
         }
-        writer.writerow(cells | {"author": name.encode(errors="replace").decode()})
+        writer.writerow(cells | {"author": author_of(message["author"])[1]})
     return count
 
 
@@ -84,15 +89,50 @@ def _is_encodable(text: str) -> bool:
     return True
 
 
-def _write_file(path: Path, messages: Iterable[dict[str, Any]], write: Any) -> int:
-    """Write a file whole or not at all, so that a failure leaves what was there before."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+@contextmanager
+def _standard_output() -> Iterator[TextIO]:
+    """Standard output in UTF-8 whatever the locale is; raise UsageError where it cannot be written.
+
+    That its reader has gone is not told: `| head` means it.
+    """
+    stream = sys.stdout
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(encoding="utf-8", errors="strict", newline="")
     try:
-        with draft.open("w", encoding="utf-8", newline="") as stream:
-            count: int = write(messages, stream)
-        draft.replace(path)
+        yield stream
+        stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stdout = None  # or else Python would complain again at its end
+        raise UsageError(f"The output cannot be written ({error.strerror}).") from None
+
+
+def _write_file(path: Path, messages: Iterable[dict[str, Any]], write: Write) -> int:
+    """Write a file whole or not at all, so that a failure leaves what was there before."""
+    try:
+        if path.exists() and not path.is_file():
+            return _write_in_place(path, messages, write)
+        return _write_whole(path, messages, write)
     except OSError as error:
         raise UsageError(f"{path} cannot be written ({error.strerror}).") from None
+
+
+def _write_in_place(path: Path, messages: Iterable[dict[str, Any]], write: Write) -> int:
+    """Write into a pipe or a device, which must not be replaced by a file."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        return write(messages, stream)
+
+
+def _write_whole(path: Path, messages: Iterable[dict[str, Any]], write: Write) -> int:
+    target = path.resolve()  # a link goes on pointing at its file
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        with draft.open("w", encoding="utf-8", newline="") as stream:
+            count = write(messages, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
     return count

@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from datetime import datetime
 from typing import Any
 
+from messages_app.errors import UsageError
 from messages_app.management.base import (
     PollerCommand,
     channel_ids,
@@ -70,8 +71,10 @@ class Command(PollerCommand):
         )
 
     def _edit(self, session: Session, options: dict[str, Any]) -> None:
-        start = self._time(options, "start") if options["start"] else session.start_time
-        end = self._time(options, "end") if options["end"] else session.end_time
+        if all(options[name] in (None, []) for name in ("title", "start", "end", "channel")):
+            raise UsageError("Nothing is to be changed: give --title, --start, --end or --channel.")
+        start = session.start_time if options["start"] is None else self._time(options, "start")
+        end = session.end_time if options["end"] is None else self._time(options, "end")
         edit_session(
             session,
             session.title if options["title"] is None else options["title"],

@@ -1,0 +1,63 @@
+"""Tells how it is, for a person or a monitor."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from messages_app.errors import PollerError
+from messages_app.management.base import PollerCommand, utc_now
+from messages_app.reporting.problems import problems_of, verdict_of
+from messages_app.reporting.situation import Verdict, take_situation
+from messages_app.reporting.status_json import broken_document, status_document
+from messages_app.reporting.status_text import ASCII, UNICODE, Screen, status_text
+
+
+class Command(PollerCommand):
+    help = (
+        "Tells how it is: the sessions with their coverage, gaps and failures, the timer, the last "
+        "polls. Exits 0 if healthy, 1 if degraded, 2 if broken. Example: status --json"
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="for a program to read")
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        if os.environ.get("NO_COLOR"):  # the convention of no-color.org, which Django lacks
+            options["no_color"] = True
+        try:
+            return super().execute(*args, **options)
+        except PollerError as error:
+            if options["json"]:
+                self.stdout.write(json.dumps(broken_document(utc_now(), str(error)), indent=2))
+            else:
+                self.stderr.write(f"discord-poller is BROKEN: {error}")
+            sys.exit(Verdict.BROKEN)
+
+    def handle(self, *_args: str, **options: Any) -> str | None:
+        situation = take_situation(utc_now())
+        problems = problems_of(situation, self.poller.channels)
+        verdict = verdict_of(problems)
+        if options["json"]:
+            document = status_document(situation, problems, verdict)
+            self.stdout.write(json.dumps(document, indent=2, ensure_ascii=False))
+        else:
+            text = status_text(situation, problems, verdict, self._screen())
+            self.stdout.write(text.encode(self._encoding(), "replace").decode(self._encoding()))
+        if verdict:
+            sys.exit(verdict)
+        return None
+
+    def _encoding(self) -> str:
+        return getattr(self.stdout, "encoding", None) or "ascii"
+
+    def _screen(self) -> Screen:
+        return Screen(
+            width=shutil.get_terminal_size((100, 24)).columns,
+            marks=UNICODE if self._encoding().lower().startswith("utf") else ASCII,
+            paints=(self.style.SUCCESS, self.style.WARNING, self.style.ERROR),
+        )

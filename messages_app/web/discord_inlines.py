@@ -1,0 +1,157 @@
+"""Discord's inline marks for markdown-it-py: spoilers, mentions, emoji, timestamps, bare links."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline
+
+from messages_app.web.discord_blocks import code_of
+
+# Where running text stops because a rule may begin.
+_STOP = re.compile(r"[\n\\*_~|`<\[\]:@!]")
+_MENTION = re.compile(r"<(@&|@|#)!?(\d{1,20})>")
+_COMMAND = re.compile(r"<(/[\w -]{1,100}):\d{1,20}>")
+_GUIDE = re.compile(r"<id:(browse|customize|guide|home|linked-roles)(?::\d{1,20})?>")
+_EMOJI = re.compile(r"<(a?):(\w{2,32}):(\d{1,20})>", re.ASCII)
+_TIMESTAMP = re.compile(r"<t:(-?\d{1,13})(?::([tTdDfFsSR]))?>", re.ASCII)
+_EVERYONE = re.compile(r"@(?:everyone|here)\b")
+_URL = re.compile(r"://[^\s<>\"`|]+")
+_SCHEME = re.compile(r"(?:^|[^a-zA-Z0-9])(https?)$", re.IGNORECASE)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def teach(parser: MarkdownIt) -> None:
+    ruler = parser.inline.ruler
+    ruler.at("text", _text)
+    for name, rule in {
+        "discord_fence": _fence,
+        "discord_spoiler": _spoiler,
+        "discord_mention": _mention,
+        "discord_emoji": _emoji,
+        "discord_timestamp": _timestamp,
+    }.items():
+        ruler.before("backticks", name, rule)
+    ruler.after("text", "discord_url", _url)
+
+
+def _text(state: StateInline, silent: bool) -> bool:
+    stop = _STOP.search(state.src, state.pos, state.posMax)
+    end = stop.start() if stop else state.posMax
+    if end == state.pos:
+        return False
+    if not silent:
+        state.pending += state.src[state.pos : end]
+    state.pos = end
+    return True
+
+
+def _url(state: StateInline, silent: bool) -> bool:
+    """A bare address: the colon comes after the scheme, which is pending as text by then."""
+    if state.linkLevel or silent:
+        return False
+    rest = _URL.match(state.src, state.pos, state.posMax)
+    scheme = rest and _SCHEME.search(state.pending)
+    if not rest or not scheme:
+        return False
+    tail = _without_closing_marks(rest[0])
+    href = state.md.normalizeLink(scheme[1] + tail)
+    if len(tail) <= len("://") or not state.md.validateLink(href):
+        return False
+    state.pending = state.pending[: -len(scheme[1])]
+    state.push("link_open", "a", 1).attrs = {"href": href}
+    state.push("text", "", 0).content = scheme[1] + tail
+    state.push("link_close", "a", -1)
+    state.pos += len(tail)
+    return True
+
+
+def _without_closing_marks(tail: str) -> str:
+    """The address without the punctuation of the sentence around it."""
+    tail = tail.rstrip("*_~.,:;!?'")
+    if tail.endswith((")", "]")) and "(" not in tail and "[" not in tail:
+        tail = tail.rstrip(")]").rstrip("*_~.,:;!?'")
+    return tail
+
+
+def _fence(state: StateInline, silent: bool) -> bool:
+    if not state.src.startswith("```", state.pos):
+        return False
+    close = state.src.find("```", state.pos + 3, state.posMax)
+    if close < 0 or not state.src[state.pos + 3 : close].strip():
+        return False
+    if not silent:
+        state.push("fence", "code", 0).content = code_of(state.src[state.pos + 3 : close])
+    state.pos = close + 3
+    return True
+
+
+def _spoiler(state: StateInline, silent: bool) -> bool:
+    if not state.src.startswith("||", state.pos):
+        return False
+    outer_end = state.posMax
+    close = state.src.find("||", state.pos + 3, outer_end)
+    if close < 0:
+        return False
+    if not silent:
+        start = state.pos + 2
+        opening = state.push("spoiler_open", "span", 1)
+        # The tab stop lets the keyboard uncover it: the style sheet does so on focus.
+        opening.attrs = {"class": "spoiler", "tabindex": "0", "title": "Spoiler"}
+        state.pos, state.posMax = start, close
+        state.md.inline.tokenize(state)
+        state.push("spoiler_close", "span", -1)
+        state.posMax = outer_end
+    state.pos = close + 2
+    return True
+
+
+def _mention(state: StateInline, silent: bool) -> bool:
+    src, pos = state.src, state.pos
+    if match := _EVERYONE.match(src, pos):
+        kind, discord_id, shown = "", 0, match[0]
+    elif match := _MENTION.match(src, pos):
+        kind, discord_id, shown = match[1], int(match[2]), match[0]
+    elif match := _COMMAND.match(src, pos):
+        kind, discord_id, shown = "", 0, match[1]
+    elif match := _GUIDE.match(src, pos):
+        kind, discord_id, shown = "", 0, f"#{match[1]}"
+    else:
+        return False
+    if match.end() > state.posMax:
+        return False
+    if not silent:
+        token = state.push("mention", "", 0)
+        token.meta = {"kind": kind, "id": discord_id}
+        token.content = shown
+    state.pos = match.end()
+    return True
+
+
+def _emoji(state: StateInline, silent: bool) -> bool:
+    match = _EMOJI.match(state.src, state.pos, state.posMax)
+    if not match:
+        return False
+    if not silent:
+        token = state.push("emoji", "", 0)
+        token.meta = {"animated": bool(match[1]), "name": match[2], "id": int(match[3])}
+    state.pos = match.end()
+    return True
+
+
+def _timestamp(state: StateInline, silent: bool) -> bool:
+    match = _TIMESTAMP.match(state.src, state.pos, state.posMax)
+    if not match:
+        return False
+    try:
+        instant = _EPOCH + timedelta(seconds=int(match[1]))
+    except OverflowError:
+        return False
+    if not 1 < instant.year < 9999:  # a time zone could push it over the calendar's edge
+        return False
+    if not silent:
+        state.push("timestamp", "", 0).meta = {"instant": instant, "style": match[2] or "f"}
+    state.pos = match.end()
+    return True

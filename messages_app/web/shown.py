@@ -1,0 +1,299 @@
+"""Messages as a page shows them: rows and their exported JSON turned into frozen view objects."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from html import escape
+
+from django.utils.safestring import SafeString, mark_safe
+
+from messages_app.models import Message, Revision
+from messages_app.web import raw_json
+from messages_app.web.markdown import Names, Setting, emoji_html, to_html
+from messages_app.web.pages import Key
+from messages_app.web.raw_json import Object
+
+# Messages of one author closer together than this stand under one name, as on Discord.
+GROUP_WITHIN = timedelta(minutes=7)
+HUES = 12  # how many name colours the style sheet has, each readable in light and dark
+EXCERPT_LENGTH = 120
+SPOKEN_TYPES = frozenset({"Default", "Reply", "20", "23"})  # 20, 23: answers to commands
+PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif")
+FILMS = (".mp4", ".webm", ".mov")
+SOUNDS = (".mp3", ".ogg", ".wav", ".m4a", ".flac", ".opus")
+
+
+@dataclass(frozen=True)
+class Author:
+    id: int | None
+    name: str
+    initial: str
+    hue: int
+    is_bot: bool = False
+    picture: str = ""
+
+
+@dataclass(frozen=True)
+class Attachment:
+    name: str
+    url: str
+    size: str
+    kind: str
+    picture: str
+
+
+@dataclass(frozen=True)
+class Field:
+    name: SafeString
+    value: SafeString
+
+
+@dataclass(frozen=True)
+class Embed:
+    hue: int
+    author: str
+    title: SafeString
+    url: str
+    description: SafeString
+    fields: Sequence[Field]
+    footer: str
+    picture: str
+    picture_url: str
+
+
+@dataclass(frozen=True)
+class Reaction:
+    emoji: SafeString
+    name: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Former:
+    """An earlier text of the message."""
+
+    html: SafeString
+    replaced: str
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a message answers; `author` is None where that message is not stored."""
+
+    author: Author | None
+    excerpt: str
+    href: str
+
+
+@dataclass(frozen=True)
+class ShownMessage:
+    id: int
+    key: str
+    version: str
+    href: str
+    timestamp: datetime
+    time: str
+    full_time: str
+    edited: str
+    deleted: str
+    deleted_full: str
+    author: Author
+    html: SafeString
+    spoken: bool
+    channel: str
+    reply: Reply | None
+    forwarded: SafeString | None
+    attachments: Sequence[Attachment]
+    embeds: Sequence[Embed]
+    stickers: Sequence[str]
+    reactions: Sequence[Reaction]
+    former: Sequence[Former]
+    pinned: bool
+    new_day: str = ""
+    follows: bool = False
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a page's messages refer to: names, the messages answered, the former texts."""
+
+    names: Names
+    answered: Mapping[int, Message]
+    former: Mapping[int, Sequence[Revision]]
+    several_channels: bool = False
+
+
+def shown(message: Message, raw: Object, around: Surroundings, setting: Setting) -> ShownMessage:
+    """The message as a page shows it, by itself: `grouped` tells what stands before it."""
+    clock = setting.clock
+
+    def html(text: str) -> SafeString:
+        return mark_safe(to_html(text, around.names, setting))  # noqa: S308 - escaped by to_html
+
+    former = [
+        Former(html(revision.content), clock.full(revision.replaced_at))
+        for revision in around.former.get(message.discord_id, ())
+    ]
+    forwarded = raw_json.part(raw, "forwardedMessage")
+    deleted_at = message.deleted_at
+    channel = around.names.channels.get(message.channel_id, "")
+    return ShownMessage(
+        id=message.discord_id,
+        key=str(Key.of(message)),
+        version=f"{message.fingerprint & 0xFFFFFFFF:x}{'d' if deleted_at else ''}{len(former)}",
+        href=f"/messages/{message.discord_id}/",
+        timestamp=message.timestamp,
+        time=clock.short(message.timestamp),
+        full_time=clock.full(message.timestamp),
+        edited=clock.full(message.edited_at) if message.edited_at else "",
+        deleted=clock.short(deleted_at) if deleted_at else "",
+        deleted_full=clock.full(deleted_at) if deleted_at else "",
+        author=author(message, raw, setting),
+        html=html(message.content),
+        spoken=message.type in SPOKEN_TYPES,
+        channel=channel if around.several_channels else "",
+        reply=_reply(raw, around.answered, setting),
+        forwarded=html(raw_json.text(forwarded, "content")) if forwarded else None,
+        attachments=[
+            _attachment(item, setting)
+            for item in (
+                *raw_json.parts(raw, "attachments"),
+                *raw_json.parts(forwarded, "attachments"),
+            )
+        ],
+        embeds=[_embed(item, around.names, setting) for item in raw_json.parts(raw, "embeds")],
+        stickers=[raw_json.text(item, "name") for item in raw_json.parts(raw, "stickers")],
+        reactions=[_reaction(item, setting) for item in raw_json.parts(raw, "reactions")],
+        former=former,
+        pinned=raw_json.flag(raw, "isPinned"),
+    )
+
+
+def grouped(
+    messages: Sequence[ShownMessage], setting: Setting, before: ShownMessage | None = None
+) -> list[ShownMessage]:
+    """The messages, told which of them begin a day and which go on under the name above them."""
+    told = []
+    for message in messages:
+        day = setting.clock.day(message.timestamp)
+        new_day = not before or setting.clock.day(before.timestamp) != day
+        follows = bool(
+            before
+            and not new_day
+            and before.author.id == message.author.id
+            and before.author.name == message.author.name
+            and before.channel == message.channel
+            and before.spoken
+            and message.spoken
+            and not message.reply
+            and message.timestamp - before.timestamp < GROUP_WITHIN
+        )
+        told.append(replace(message, new_day=day if new_day else "", follows=follows))
+        before = message
+    return told
+
+
+def author(message: Message, raw: Object, setting: Setting) -> Author:
+    user = raw_json.part(raw, "author")
+    name = message.author_name or "unknown"
+    return Author(
+        id=message.author_id,
+        name=name,
+        initial=next((letter for letter in name if letter.isalnum()), "?").upper(),
+        hue=_hue(raw_json.text(user, "color"), message.author_id or 0),
+        is_bot=raw_json.flag(user, "isBot"),
+        picture=raw_json.web_address(user, "avatarUrl") if setting.pictures else "",
+    )
+
+
+def _reply(raw: Object, answered: Mapping[int, Message], setting: Setting) -> Reply | None:
+    reference = raw_json.part(raw, "reference")
+    if not reference or raw_json.part(raw, "forwardedMessage"):
+        return None
+    other = answered.get(raw_json.snowflake(reference, "messageId") or 0)
+    if not other:
+        return Reply(None, "a message that is not stored here", "")
+    excerpt = " ".join(other.content.split())[:EXCERPT_LENGTH]
+    if not excerpt:
+        excerpt = "an attachment" if other.has_attachments else "a message without text"
+    return Reply(author(other, {}, setting), excerpt, f"/messages/{other.discord_id}/")
+
+
+def _attachment(item: Object, setting: Setting) -> Attachment:
+    name = raw_json.text(item, "fileName") or "attachment"
+    url = raw_json.web_address(item, "url")
+    ending = name.lower()
+    kind = (
+        "image"
+        if ending.endswith(PICTURES)
+        else "video"
+        if ending.endswith(FILMS)
+        else "audio"
+        if ending.endswith(SOUNDS)
+        else "file"
+    )
+    size = _bytes_in_words(raw_json.number(item, "fileSizeBytes"))
+    return Attachment(name, url, size, kind, url if setting.pictures and kind == "image" else "")
+
+
+def _embed(item: Object, names: Names, setting: Setting) -> Embed:
+    def html(text: str) -> SafeString:
+        return mark_safe(to_html(text, names, setting))  # noqa: S308 - escaped by to_html
+
+    picture = raw_json.web_address(raw_json.part(item, "image"), "url") or raw_json.web_address(
+        raw_json.part(item, "thumbnail"), "url"
+    )
+    return Embed(
+        hue=_hue(raw_json.text(item, "color"), 0),
+        author=raw_json.text(raw_json.part(item, "author"), "name"),
+        title=html(raw_json.text(item, "title")),
+        url=raw_json.web_address(item, "url"),
+        description=html(raw_json.text(item, "description")),
+        fields=[
+            Field(html(raw_json.text(field, "name")), html(raw_json.text(field, "value")))
+            for field in raw_json.parts(item, "fields")
+        ],
+        footer=raw_json.text(raw_json.part(item, "footer"), "text"),
+        picture=picture if setting.pictures else "",
+        picture_url=picture,
+    )
+
+
+def _reaction(item: Object, setting: Setting) -> Reaction:
+    emoji = raw_json.part(item, "emoji")
+    name = raw_json.text(emoji, "code") or raw_json.text(emoji, "name")
+    discord_id = raw_json.snowflake(emoji, "id")
+    if discord_id:
+        shown_emoji = emoji_html(
+            raw_json.text(emoji, "name"),
+            discord_id,
+            raw_json.flag(emoji, "isAnimated"),
+            setting.pictures,
+        )
+    else:
+        shown_emoji = escape(raw_json.text(emoji, "name") or "?")
+    return Reaction(mark_safe(shown_emoji), name, raw_json.number(item, "count"))  # noqa: S308
+
+
+def _hue(color: str, seed: int) -> int:
+    """One of the style sheet's name colours: nearest to Discord's colour, or by the id."""
+    if len(color) == 7 and color.startswith("#"):
+        try:
+            red, green, blue = (int(color[at : at + 2], 16) / 255 for at in (1, 3, 5))
+        except ValueError:
+            return 0
+        hue, _, saturation = colorsys.rgb_to_hls(red, green, blue)
+        if saturation > 0:
+            return round(hue * HUES) % HUES
+    return (seed >> 22) % HUES
+
+
+def _bytes_in_words(size: int) -> str:
+    if size < 1000:
+        return f"{size} B"
+    if size < 1_000_000:
+        return f"{size / 1000:.0f} kB"
+    return f"{size / 1_000_000:.1f} MB"

@@ -1,0 +1,106 @@
+"""What a page that is open asks for every few seconds: anything new, edited or deleted?
+
+The usual answer, nothing, costs one query. The version that the page sends names the last poll it
+knows of each feed, and only polls change messages: the windows of later polls bound what is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from messages_app.models import Message, MessageQuerySet, Poll
+from messages_app.web.filters import Filters
+from messages_app.web.pages import PAGE_SIZE, Key, after
+from messages_app.web.reading import shown_messages
+from messages_app.web.shown import ShownMessage, grouped
+from messages_app.web.timeline import timeline
+from messages_app.web.viewer import Viewer
+from messages_app.web.views.session import messages_of, state_or_404
+from messages_app.web.watching import polls_since, version_of
+from messages_app.windows import Coverage
+
+# More changed messages than this are not worth patching one by one: the page is loaded anew.
+MOST_CHANGES = 300
+
+
+def live(request: HttpRequest, session_id: int) -> HttpResponse:
+    """204 where nothing happened since `?version=`; otherwise the news as HTML fragments.
+
+    `?first=` and `?last=` are the keys of the first and last message that the page shows; `?last=`
+    is empty on a page that shows none yet, and `?tail=0` says that the page does not end at the
+    newest message, so that nothing is to be added below.
+    """
+    since = request.GET.get("version", "")
+    if since == version_of(session_id):
+        return HttpResponse(status=204)
+    now = timezone.now()
+    state = state_or_404(session_id, now)
+    viewer = Viewer.of(request)
+    setting = viewer.setting(state.session.start_time)
+    messages = messages_of(state, Filters.of(request.GET))
+    first = Key.parsed(request.GET.get("first", ""))
+    last = Key.parsed(request.GET.get("last", ""))
+    several = len(state.feeds) > 1
+
+    news: list[ShownMessage] = []
+    more = False
+    if request.GET.get("tail") != "0":
+        start = last or Key.at(state.session.start_time)
+        # The last one shown comes along, since it tells whether the next one stands under it.
+        rows = list(
+            after(messages, start._replace(discord_id=start.discord_id - 1))[: PAGE_SIZE + 2]
+        )
+        more = len(rows) > PAGE_SIZE + 1
+        shown = shown_messages(rows[: PAGE_SIZE + 1], setting, several_channels=several)
+        before = shown.pop(0) if last and shown and shown[0].key == str(last) else None
+        news = grouped(shown, setting, before)
+
+    changed = _changed(messages, polls_since(since), first, last)
+    altered = shown_messages(changed, setting, several_channels=several)
+    context = {"state": state, "session": state.session, "clock": viewer.clock, "now": now}
+    return JsonResponse(
+        {
+            "version": state.version,
+            "news": [_rendered(request, message) for message in news],
+            "count": len(news),
+            "last": news[-1].key if news else str(last or ""),
+            "more": more,
+            "changed": [
+                {"id": str(m.id), "version": m.version, "html": _rendered(request, m)}
+                for m in altered
+            ],
+            "state": render_to_string("web/_state.html", context, request),
+            "status": render_to_string("web/_status.html", context, request),
+            "timeline": render_to_string(
+                "web/_timeline.html",
+                {**context, "timeline": timeline(state, now, viewer.clock)},
+                request,
+            ),
+        }
+    )
+
+
+def _rendered(request: HttpRequest, message: ShownMessage) -> str:
+    return render_to_string("web/_messages.html", {"messages": [message]}, request)
+
+
+def _changed(
+    messages: MessageQuerySet, polls: Sequence[Poll], first: Key | None, last: Key | None
+) -> list[Message]:
+    """The messages between two keys that `polls` may have edited, deleted or brought back."""
+    touching = [poll.window for poll in polls if poll.messages_edited or poll.messages_deleted]
+    if not touching or not first or not last:
+        return []
+    changed: list[Message] = []
+    for window in Coverage(touching).windows:
+        rows = messages.filter(
+            timestamp__gte=max(window.start, first.timestamp),
+            timestamp__lt=window.end,
+            timestamp__lte=last.timestamp,
+        )
+        changed += rows.in_time_order()[: MOST_CHANGES - len(changed)]
+    return changed
