@@ -91,8 +91,8 @@ def _poll_metrics(totals: Totals) -> Iterator[Metric]:
 def _histogram(name: str, meaning: str, totals: Totals, time: str) -> Metric:
     count = sum(number for key, number in totals.items() if key.startswith("polls:"))
     buckets = [
-        (floatToGoString(bound / 1000), totals[f"{time}:le:{bound}"])
-        for bound in BUCKETS_MS  # type: ignore[no-untyped-call]
+        (floatToGoString(bound / 1000), totals[f"{time}:le:{bound}"])  # type: ignore[no-untyped-call]
+        for bound in BUCKETS_MS
     ]
     family = HistogramMetricFamily(f"{PREFIX}_{name}", meaning)
     family.add_metric([], [*buckets, ("+Inf", count)], totals[f"{time}:sum"] / 1000)
