@@ -21,7 +21,7 @@ from pathlib import Path
 
 from messages_app.environment import Settings
 from messages_app.errors import ConfigurationError, PollerError, TimeLimitReached
-from messages_app.exporter_words import explanation
+from messages_app.exporter_words import SHELL_NAME, explanation
 from messages_app.windows import Window, to_milliseconds
 
 # How much of the exporter's standard error is kept: the end, where the reason stands.
@@ -259,7 +259,7 @@ def _guard() -> list[str]:
     if setpriv is None:
         return []
     check = f'[ "$PPID" = {os.getpid()} ] || exit 1; exec "$@"'
-    return [setpriv, "--pdeathsig", "KILL", "--", "/bin/sh", "-c", check, "exporter"]
+    return [setpriv, "--pdeathsig", "KILL", "--", "/bin/sh", "-c", check, SHELL_NAME]
 
 
 def _environment(environ: Mapping[str, str], token: str) -> dict[str, str]:
