@@ -1,4 +1,4 @@
-"""The URLs of the project. Without the extra `web` there are none, and commands work all the same."""
+"""The URLs of the project: none without the extra `web`, which no command needs."""
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path

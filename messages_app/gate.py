@@ -14,16 +14,10 @@ from messages_app.environment import Settings
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import NamedTuple
+    from typing import Any
 
-    class Found(NamedTuple):
-        """What the database says; `next_start` as `idle_sentence` takes it."""
-
-        migration: str | None
-        is_live: bool
-        is_to_close: bool
-        next_start: str | None
-
+    # A row of QUESTION.
+    Found = tuple[Any, ...]
 
 # The schema that this code was written for; a test compares it with the migrations.
 LATEST_MIGRATION = "0002_search"
@@ -205,7 +199,6 @@ def _ask_postgresql(url: str, now: str) -> "Found | None":
         as_text = f"to_char({next_start} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
         question = QUESTION.format(now="%(now)s", next_start=as_text)
         cursor.execute(question, {"now": f"{now}+00"})
-        found: Found = cursor.fetchone()
-        return found
+        return cursor.fetchone()
     finally:
         connection.close()

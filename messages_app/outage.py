@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from messages_app.errors import DatabaseUnavailable
 
 
-def unavailable(error: Exception) -> DatabaseUnavailable:
+@contextmanager
+def outages_told() -> Iterator[None]:
+    """Raise DatabaseUnavailable for what Django raises where the database cannot be used."""
+    try:
+        yield
+    except DatabaseError as error:
+        # The plain DatabaseError is SQLite's for a file that is none of its own, or damaged.
+        # Its other kinds tell of a mistake in this program, and must not look like an outage.
+        if isinstance(error, OperationalError) or type(error) is DatabaseError:
+            raise _unavailable(error) from error
+        raise
+    except InterfaceError as error:
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: Exception) -> DatabaseUnavailable:
     """Given the error of Django's connection, return ours: what happened and what to do."""
     reason = " ".join(str(error).split())
     if isinstance(error.__cause__, sqlite3.Error):

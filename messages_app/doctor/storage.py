@@ -8,12 +8,12 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import connection
 
 from messages_app.doctor.finding import Finding, bad, good
 from messages_app.environment import Settings
-from messages_app.errors import ConfigurationError
-from messages_app.outage import unavailable
+from messages_app.errors import PollerError
+from messages_app.outage import outages_told
 from messages_app.schema import check_schema
 
 # A session of a busy evening takes about a tenth of this.
@@ -25,19 +25,14 @@ SERVER_TOKEN = Path("/etc/discord-poller/discord-token")
 def check_database() -> Iterator[Finding]:
     """Can the database be reached, does its schema fit, and does SQLite keep a WAL?"""
     try:
-        check_schema()
-        with connection.cursor() as cursor:
+        with outages_told():
+            check_schema()
             if connection.vendor == "sqlite":
-                cursor.execute("PRAGMA journal_mode")
-                (mode,) = cursor.fetchone()
+                mode = _asked("PRAGMA journal_mode")
             else:
-                cursor.execute("SHOW server_version")
-                (version,) = cursor.fetchone()
-    except ConfigurationError as error:
+                version = _asked("SHOW server_version")
+    except PollerError as error:
         yield bad("database", str(error))
-        return
-    except (DatabaseError, InterfaceError) as error:
-        yield bad("database", str(unavailable(error)))
         return
     if connection.vendor != "sqlite":
         yield good("database", f"PostgreSQL {version} answers and is migrated")
@@ -51,6 +46,14 @@ def check_database() -> Iterator[Finding]:
         )
         return
     yield good("database", f"{path} can be read, is migrated, and keeps a WAL")
+
+
+def _asked(question: str) -> str:
+    """The one value that a statement of the database answers with."""
+    with connection.cursor() as cursor:
+        cursor.execute(question)
+        (answer,) = cursor.fetchone()
+    return str(answer)
 
 
 def check_space(settings: Settings) -> Iterator[Finding]:

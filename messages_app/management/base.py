@@ -10,13 +10,12 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.db import DatabaseError, InterfaceError, OperationalError
 
 from messages_app.environment import SNOWFLAKE_MAX, Settings, snowflake
 from messages_app.errors import PollerError, UsageError
 from messages_app.interruption import Interrupted, die_of
 from messages_app.models import Session
-from messages_app.outage import unavailable
+from messages_app.outage import outages_told
 from messages_app.scheduling import DISCORD_TIMES
 from messages_app.schema import check_schema
 
@@ -47,18 +46,10 @@ class PollerCommand(BaseCommand):
             sys.stdout = None
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        try:
+        with outages_told():
             if self.needs_the_schema:
                 check_schema()
             return super().execute(*args, **options)
-        except DatabaseError as error:
-            # The plain DatabaseError is SQLite's for a file that is none of its own, or damaged.
-            # Its other kinds tell of a mistake in this program, and must not look like an outage.
-            if isinstance(error, OperationalError) or type(error) is DatabaseError:
-                raise unavailable(error) from error
-            raise
-        except InterfaceError as error:
-            raise unavailable(error) from error
 
     @property
     def poller(self) -> Settings:

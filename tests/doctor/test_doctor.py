@@ -15,8 +15,7 @@ from messages_app.doctor.finding import Finding, State
 from messages_app.environment import Settings
 from messages_app.reporting.timer import TimerHealth, TimerState
 from tests.builders import START, at, make_feed, make_session
-from tests.commands import REPLAY
-from tests.conftest import Manage
+from tests.commands import REPLAY, Manage
 
 
 def settings(tmp_path: Path, **environ: str) -> Settings:
@@ -141,18 +140,8 @@ def test_the_database_is_fine() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL always has a WAL")
-def test_a_database_without_a_wal_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import sqlite3
-
-    class Cursor:
-        def __enter__(self) -> sqlite3.Cursor:
-            return sqlite3.connect(":memory:").cursor()  # which cannot have one
-
-        def __exit__(self, *_exception: object) -> None:
-            pass
-
-    monkeypatch.setattr(storage, "check_schema", lambda: None)
-    monkeypatch.setattr(connection, "cursor", Cursor)
+def test_a_database_without_a_wal_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "_asked", lambda _question: "delete")
     (found,) = storage.check_database()
     assert found.state is State.BAD
     assert "instead of WAL" in found.sentence

@@ -22,7 +22,7 @@ from messages_app.reporting.metrics import metrics_page, metrics_text
 from messages_app.reporting.timer import TimerHealth, TimerState
 from messages_app.reporting.totals import BUCKETS_MS, add_pruned, all_totals, totals_of
 from tests.builders import at, make_feed, make_poll, make_session, span
-from tests.conftest import Manage
+from tests.commands import Manage
 from tests.reporting.everything import make_everything
 
 WAITING = TimerHealth(TimerState.WAITING, at(30.5), at(30), "success", 0)

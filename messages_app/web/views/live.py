@@ -51,7 +51,9 @@ def live(request: HttpRequest, session_id: int) -> HttpResponse:
     if request.GET.get("tail") != "0":
         start = last or Key.at(state.session.start_time)
         # The last one shown comes along, since it tells whether the next one stands under it.
-        rows = list(after(messages, start._replace(discord_id=start.discord_id - 1))[: PAGE_SIZE + 2])
+        rows = list(
+            after(messages, start._replace(discord_id=start.discord_id - 1))[: PAGE_SIZE + 2]
+        )
         more = len(rows) > PAGE_SIZE + 1
         shown = shown_messages(rows[: PAGE_SIZE + 1], setting, several_channels=several)
         before = shown.pop(0) if last and shown and shown[0].key == str(last) else None
