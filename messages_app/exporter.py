@@ -46,7 +46,7 @@ class Exporter:
 
     def __init__(self, settings: Settings, folder: Path, environ: Mapping[str, str]) -> None:
         """Raise ConfigurationError where there is no exporter or no token."""
-        self._command = _command(settings.exporter)
+        self._command = exporter_command(settings.exporter)
         token = settings.token()
         if token is None:
             raise ConfigurationError(
@@ -54,7 +54,7 @@ class Exporter:
                 "names, or on a server into /etc/discord-poller/discord-token."
             )
         self._token = token
-        self._environment = _environment(environ, token)
+        self._environment = exporter_environment(environ, token)
         self._folder = folder
         self._time_limit_s = settings.export_timeout_s
         self._count = 0
@@ -231,7 +231,8 @@ def export_arguments(channel_id: int, window: Window, output: Path) -> list[str]
     ]
 
 
-def _command(line: str) -> list[str]:
+def exporter_command(line: str) -> list[str]:
+    """The words that start the exporter of POLLER_EXPORTER; raise ConfigurationError."""
     try:
         words = shlex.split(line)
     except ValueError:
@@ -262,7 +263,8 @@ def _guard() -> list[str]:
     return [setpriv, "--pdeathsig", "KILL", "--", "/bin/sh", "-c", check, SHELL_NAME]
 
 
-def _environment(environ: Mapping[str, str], token: str) -> dict[str, str]:
+def exporter_environment(environ: Mapping[str, str], token: str) -> dict[str, str]:
+    """The environment of the exporter: ours without our own settings, with the token."""
     own = {
         name: value
         for name, value in environ.items()
