@@ -45,7 +45,7 @@ EMOJI_HOST = "https://cdn.discordapp.com/emojis"
 
 _PLAIN = re.compile(r"[^\\*_~|`<>\[\]:@#+\-\d\n]*")
 _ONLY_EMOJI = re.compile(
-    r"(?:<a?:\w{2,32}:\d{5,20}>|[\u2600-\u27bf\U0001f1e6-\U0001faff\u200d\ufe0f\s]){1,60}"
+    r"(?:<a?:\w{2,32}:\d{1,20}>|[\u2600-\u27bf\U0001f1e6-\U0001faff\u200d\ufe0f\s]){1,60}"
 )
 
 

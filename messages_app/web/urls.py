@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import path
+from django.views.generic import RedirectView
 
 from messages_app.web.access import open_to_all
 from messages_app.web.views import account, api, downloads, home, live, schedule, session
 
 urlpatterns = [
+    # The admin's own login would be one without a limit on failures.
+    path(
+        "admin/login/",
+        open_to_all(RedirectView.as_view(pattern_name="login", query_string=True)),
+    ),
+    path("admin/", admin.site.urls),
     path("", home.home, name="home"),
     path("login/", account.login, name="login"),
     path("logout/", open_to_all(LogoutView.as_view()), name="logout"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, Q, Subquery
 
 from messages_app.models import Feed, Poll, Session
 from messages_app.reporting.sessions import duration, session_state
@@ -15,6 +16,9 @@ from messages_app.windows import Coverage, Window
 # How often the timer polls, and after how long without a good poll a live page says so.
 TICK = timedelta(seconds=30)
 STALE_AFTER = timedelta(seconds=95)
+# What a page that was left open for days may ask about.
+MOST_FEEDS, MOST_POLLS = 200, 2000
+_VERSION_PART = re.compile(r"(\d{1,18})-(\d{1,18})-\d{1,18}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -91,13 +95,11 @@ def version_of(session_id: int) -> str:
 
 def polls_since(version: str) -> list[Poll]:
     """The polls that ended after `version` was current, of the feeds that it names."""
-    known = [part.split("-") for part in version.split(".") if part]
-    if not all(len(part) == 3 and all(word.isdigit() for word in part) for part in known):
-        return []
-    polls: list[Poll] = []
-    for feed_id, poll_id, _ in known:
-        polls += Poll.objects.filter(feed=int(feed_id), id__gt=int(poll_id))[:1000]
-    return polls
+    known = [match for part in version.split(".") if (match := _VERSION_PART.fullmatch(part))]
+    later = Q()
+    for match in known[:MOST_FEEDS]:
+        later |= Q(feed=int(match[1]), id__gt=int(match[2]))
+    return list(Poll.objects.filter(later)[:MOST_POLLS]) if later else []
 
 
 def exact_duration(delta: timedelta) -> str:

@@ -35,7 +35,7 @@ def live(request: HttpRequest, session_id: int) -> HttpResponse:
     newest message, so that nothing is to be added below.
     """
     since = request.GET.get("version", "")
-    if since == version_of(session_id):
+    if since and since == version_of(session_id):
         return HttpResponse(status=204)
     now = timezone.now()
     state = state_or_404(session_id, now)
