@@ -28,6 +28,8 @@ service_python ?= $(pkglibdir)/venv/bin/python3
 
 UNITS = poller.target poller.timer poller.service poller-migrate.service poller-prune.timer \
 	poller-prune.service
+# What an operator may have enabled.
+ENABLED = poller.target poller.timer poller-prune.timer poller-web.socket
 fill_in = sed -e 's|@PYTHON@|$(service_python)|g' -e 's|@pkglibdir@|$(pkglibdir)|g'
 
 .PHONY: install install-application install-files uninstall test-system
@@ -40,7 +42,7 @@ next_steps = 'Installed. Now run, as root:' \
 	'  systemd-tmpfiles --create $(tmpfilesdir)/discord-poller.conf' \
 	'  journalctl --update-catalog' \
 	'  systemctl daemon-reload' \
-	'  systemctl try-restart poller-migrate.service' \
+	'  systemctl try-restart poller-migrate.service poller-web.service' \
 	'and once the token is in /etc/discord-poller/discord-token:' \
 	'  systemctl enable --now poller.timer'
 
@@ -72,8 +74,8 @@ install-files:
 		$(INSTALL) -m 640 systemd/poller.conf '$(DESTDIR)$(sysconfdir)/discord-poller'
 
 uninstall: ## remove what install put there; settings, token and database stay
-	@if test -z '$(DESTDIR)' && systemctl --quiet is-enabled poller.timer poller.target 2>/dev/null; then \
-		echo 'discord-poller is enabled. First run: systemctl disable --now poller.target poller.timer' >&2; \
+	@if test -z '$(DESTDIR)' && systemctl --quiet is-enabled $(ENABLED) 2>/dev/null; then \
+		echo 'discord-poller is enabled. First run: systemctl disable --now $(ENABLED)' >&2; \
 		exit 1; \
 	fi
 	rm -f $(foreach unit,$(UNITS),'$(DESTDIR)$(unitdir)/$(unit)') \
