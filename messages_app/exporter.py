@@ -248,9 +248,19 @@ def exporter_command(line: str) -> list[str]:
             f"The exporter {words[0]!r} cannot be found or executed: install "
             "DiscordChatExporter.Cli or set POLLER_EXPORTER to its path."
         )
-    # The kernel ends the exporter if this process is killed and cannot do so itself.
-    guard = shutil.which("setpriv")
-    return [*([guard, "--pdeathsig", "KILL", "--"] if guard else []), program, *words[1:]]
+    return [*_guard(), program, *words[1:]]
+
+
+def _guard() -> list[str]:
+    """What has the kernel end the exporter if this process is killed and cannot do so itself.
+
+    Where it was killed before the kernel was told, the shell sees another parent, and stops.
+    """
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        return []
+    check = f'[ "$PPID" = {os.getpid()} ] || exit 1; exec "$@"'
+    return [setpriv, "--pdeathsig", "KILL", "--", "/bin/sh", "-c", check, "exporter"]
 
 
 def exporter_environment(environ: Mapping[str, str], token: str) -> dict[str, str]:
