@@ -48,10 +48,11 @@ def exported_messages(session: Session | None, *, with_deleted: bool) -> Iterato
             ),
             None,
         )
-        yield _exported(message, holder)
+        yield exported(message, holder)
 
 
-def _exported(message: Message, session_id: int | None) -> dict[str, Any]:
+def exported(message: Message, session_id: int | None) -> dict[str, Any]:
+    """The message's values under KEYS; `session_id` is the session that it belongs to."""
     raw = json.loads(message.raw)
     values = (
         str(message.discord_id),

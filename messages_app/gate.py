@@ -62,7 +62,7 @@ def idle_answer(environ: "Mapping[str, str]", now_us: "int | None" = None) -> "s
         now_us = time.time_ns() // 1000
     try:
         settings = Settings(environ)
-        if not _has_secret_key(settings):
+        if not _has_secret_key(settings) or _owes_a_sign_of_life(settings, now_us):
             return None
         path = settings.sqlite_path
         if path is None:
@@ -93,6 +93,15 @@ def _has_secret_key(settings: Settings) -> bool:
     """Whether Django finds the key that signs web sessions, or else it would write a new one."""
     path = f"{settings.state_dir}/secret-key"
     return bool(settings.secret_key() or (os.access(path, os.R_OK) and _size(path)))
+
+
+def _owes_a_sign_of_life(settings: Settings, now_us: int) -> bool:
+    """Whether a dead-man's switch or the metrics must hear of an idle tick again."""
+    if not (settings.ping_url or settings.metrics_textfile):
+        return False
+    from messages_app.heartbeat import is_heartbeat_due
+
+    return is_heartbeat_due(settings, now_us / 1_000_000)
 
 
 def _instant(now_us: int) -> str:

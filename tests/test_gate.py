@@ -26,7 +26,7 @@ from messages_app.gate import LATEST_MIGRATION, idle_answer
 from messages_app.models import Session
 from messages_app.polling import poll_recent
 from messages_app.schema import check_schema
-from tests.conftest import MANAGE, Manage
+from tests.commands import MANAGE, Manage
 
 NOW = datetime(2026, 5, 1, 18, 0, 0, 250_000, tzinfo=UTC)
 AN_HOUR = timedelta(hours=1)

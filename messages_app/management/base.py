@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import sqlite3
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -45,17 +47,9 @@ class PollerCommand(BaseCommand):
             sys.stdout = None
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        try:
+        with outages_told():
             check_schema()
             return super().execute(*args, **options)
-        except DatabaseError as error:
-            # The plain DatabaseError is SQLite's for a file that is none of its own, or damaged.
-            # Its other kinds tell of a mistake in this program, and must not look like an outage.
-            if isinstance(error, OperationalError) or type(error) is DatabaseError:
-                raise _unavailable(error) from error
-            raise
-        except InterfaceError as error:
-            raise _unavailable(error) from error
 
     @property
     def poller(self) -> Settings:
@@ -74,6 +68,21 @@ def flush_output() -> None:
     except OSError as error:
         sys.stdout = None
         raise UsageError(f"The output cannot be written ({error.strerror}).") from None
+
+
+@contextmanager
+def outages_told() -> Iterator[None]:
+    """Raise DatabaseUnavailable for what Django raises where the database cannot be used."""
+    try:
+        yield
+    except DatabaseError as error:
+        # The plain DatabaseError is SQLite's for a file that is none of its own, or damaged.
+        # Its other kinds tell of a mistake in this program, and must not look like an outage.
+        if isinstance(error, OperationalError) or type(error) is DatabaseError:
+            raise _unavailable(error) from error
+        raise
+    except InterfaceError as error:
+        raise _unavailable(error) from error
 
 
 def _unavailable(error: Exception) -> DatabaseUnavailable:
