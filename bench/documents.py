@@ -61,7 +61,7 @@ _HEAD = """{
 def _message(number: int, edited: str) -> str:
     author = number * 7919 % _AUTHORS
     words = " ".join(_WORDS[(number + k * k) % len(_WORDS)] for k in range(24))
-    message = {
+    message: dict[str, object] = {
         "id": str(FIRST_ID + number * 4096),
         "type": "Default",
         "timestamp": moment(number).isoformat(timespec="milliseconds"),
@@ -88,5 +88,3 @@ def _message(number: int, edited: str) -> str:
     }
     text = json.dumps(message, indent=2, ensure_ascii=False)
     return "    " + text.replace("\n", "\n    ")
-
-
