@@ -13,14 +13,22 @@ def main(argv: "list[str]") -> int:
         from messages_app.replay.cli import main as replay
 
         return replay(argv[2:])
+    if argv[1:2] == ["install-exporter"]:
+        from messages_app.installing.cli import main as install_exporter
+
+        return install_exporter(argv[2:])
     from messages_app.gate import add_site_packages, idle_answer
 
     if argv[1:] == ["poll_recent_messages"]:
         answer = idle_answer(os.environ)
         if answer is not None:
-            try:
+            if "NOTIFY_SOCKET" in os.environ:
+                from messages_app.notify import notify_status
+
+                notify_status(os.environ, answer)
+            try:  # noqa: SIM105 - contextlib would cost as much as the gate itself
                 print(answer, flush=True)
-            except BrokenPipeError:  # nobody wants to know, as in every other command
+            except BrokenPipeError:
                 pass
             os._exit(0)  # taking the interpreter down in order would cost a seventh of the tick
     add_site_packages()

@@ -85,3 +85,17 @@ class ConfigurationError(PollerError):
     status = 78
     kind = "configuration"
     message_id = "cd2e2a8b26b245ddbfa1ea8a6a99e55d"
+
+
+class ArchiveRefused(PollerError):
+    """The archive of an exporter is not the expected one, or not one to unpack."""
+
+    status = 65
+    kind = "archive-refused"
+
+
+class DownloadFailed(PollerError):
+    """The archive of an exporter cannot be fetched."""
+
+    status = 69
+    kind = "download-failed"

@@ -53,10 +53,11 @@ def exported_messages(
             ),
             None,
         )
-        yield _exported(message, holder)
+        yield exported(message, holder)
 
 
-def _exported(message: Message, session_id: int | None) -> dict[str, Any]:
+def exported(message: Message, session_id: int | None) -> dict[str, Any]:
+    """The message's values under KEYS; `session_id` is the session that it belongs to."""
     raw = json.loads(message.raw)
     values = (
         str(message.discord_id),

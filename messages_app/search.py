@@ -82,9 +82,7 @@ def _fts5_query(wanted: list[str], is_open: bool) -> str:
 
 
 def _tsquery(wanted: list[str], is_open: bool) -> str:
-    quoted = [
-        "'" + term.replace("\\", "\\\\").replace("'", "''") + "'" for term in wanted
-    ]
+    quoted = ["'" + term.replace("\\", "\\\\").replace("'", "''") + "'" for term in wanted]
     return " & ".join(quoted) + (":*" if is_open else "")
 
 

@@ -5,12 +5,14 @@ DEB_FOLDER ?= build/deb
 .PHONY: deb lint-deb
 
 deb: ## build the Debian package and its source package into build/deb
-	@packaging/needs-package dpkg-dev 'command -v dpkg-buildpackage'
+	@packaging/needs-package build-essential 'dpkg --status build-essential'
 	@packaging/needs-package debhelper 'command -v dh'
 	@packaging/needs-package dh-python 'command -v dh_python3'
-	@packaging/build-deb $(DEB_FOLDER)
+	@packaging/needs-package pkgconf 'command -v pkg-config'
+	@packaging/needs-package systemd-dev 'pkg-config --exists systemd'
+	packaging/build-deb $(DEB_FOLDER)
 
 lint-deb: deb ## check the Debian package against Debian's rules
 	@packaging/needs-package lintian 'command -v lintian'
-	lintian --allow-root --display-info --pedantic --fail-on error,warning,info,pedantic,override \
+	lintian --allow-root --display-info --pedantic --fail-on error,warning,info,pedantic \
 		$(DEB_FOLDER)/*.changes

@@ -3,7 +3,7 @@
 _discord_poller() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="poll_recent_messages import_messages export_messages session status doctor
-        migrate createsuperuser changepassword help"
+        prune install-exporter migrate createsuperuser changepassword help"
     local command=${COMP_WORDS[1]} words=
 
     COMPREPLY=()
@@ -19,7 +19,7 @@ _discord_poller() {
         mapfile -t COMPREPLY < <(compgen -W "jsonl csv" -- "$current")
         return
         ;;
-    --output)
+    --output | --from)
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
         ;;
@@ -29,6 +29,9 @@ _discord_poller() {
     import_messages) words="--start --end --session --channel" ;;
     export_messages) words="--session --format --output --with-deleted" ;;
     status) words="--json" ;;
+    doctor) words="--offline" ;;
+    prune) words="--dry-run" ;;
+    install-exporter) words="--version --from --url --sha256 --rollback --folder" ;;
     session)
         if [ "$COMP_CWORD" -eq 2 ]; then
             words="add list show edit end"

@@ -26,7 +26,8 @@ SYSTEM_PYTHON ?= /usr/bin/python3
 # What the units and the command run.
 service_python ?= $(pkglibdir)/venv/bin/python3
 
-UNITS = poller.target poller.timer poller.service poller-migrate.service
+UNITS = poller.target poller.timer poller.service poller-migrate.service poller-prune.timer \
+	poller-prune.service
 fill_in = sed -e 's|@PYTHON@|$(service_python)|g' -e 's|@pkglibdir@|$(pkglibdir)|g'
 
 .PHONY: install install-application install-files uninstall test-system
@@ -50,8 +51,9 @@ install-application:
 install-files:
 	$(INSTALL) -d $(foreach dir,$(bindir) $(unitdir) $(sysusersdir) $(tmpfilesdir) $(docdir) \
 		$(mandir)/man8 $(completionsdir) $(sysconfdir)/discord-poller,'$(DESTDIR)$(dir)')
-	$(INSTALL_DATA) systemd/poller.target systemd/poller.timer '$(DESTDIR)$(unitdir)'
-	for unit in poller.service poller-migrate.service; do \
+	$(INSTALL_DATA) systemd/poller.target systemd/poller.timer systemd/poller-prune.timer \
+		'$(DESTDIR)$(unitdir)'
+	for unit in poller.service poller-migrate.service poller-prune.service; do \
 		$(fill_in) systemd/$$unit.in > '$(DESTDIR)$(unitdir)'/$$unit || exit; \
 		chmod 644 '$(DESTDIR)$(unitdir)'/$$unit || exit; \
 	done
@@ -82,4 +84,4 @@ uninstall: ## remove what install put there; settings, token and database stay
 
 test-system: $(VENV)/dev ## boot Debian 12 and 13 and drive an installation there (as root; 10 minutes)
 	@tests/system/prerequisites
-	$(PYTHON) -m pytest --override-ini addopts=--strict-markers -n 4 --dist loadgroup tests/system
+	$(PYTHON) -m pytest --override-ini addopts=--strict-markers -n 4 tests/system

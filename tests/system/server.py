@@ -1,5 +1,6 @@
 """discord-poller as an operator has it on a machine: its timer, its runs, its settings."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,13 +25,12 @@ class Server:
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self._cursor = ""
+        self._marked_s = 0.0
 
     def reset(self, period_s: float | None = 2) -> None:
         """Off, healthy settings, a short period (None: the real one); the database stays."""
         self.machine.sh(
-            "systemctl disable --now --quiet poller.target poller.timer;"
-            "systemctl stop poller.service poller-migrate.service;"
+            "systemctl disable --now --quiet poller.timer; systemctl stop poller.service;"
             f"rm -rf {DROP_INS}/poller*.d; systemctl reset-failed"
         )
         if period_s is not None:
@@ -74,23 +74,21 @@ class Server:
         """`systemctl enable --now poller.timer`."""
         self.machine.run("systemctl", "enable", "--quiet", "--now", "poller.timer")
 
-    def clock_s(self) -> float:
-        """Now, by the monotonic clock."""
-        return float(self.machine.sh("cat /proc/uptime").split()[0])
-
     def wait_for_the_boot_to_be_past(self) -> None:
         """Return once OnBootSec=15s lies in the past, as on any server that is not just booting."""
         boot_s = int(self.machine.show("", "UserspaceTimestampMonotonic")) / 1e6
-        wait_until(lambda: self.clock_s() - boot_s > 16, "the machine is up for 16 s")
+        wait_until(lambda: time.monotonic() - boot_s > 16, "the machine is up for 16 s")
 
     def mark(self) -> None:
-        """Forget the journal so far: `starts` and `polls` tell what comes after this."""
-        shown = self.machine.sh("journalctl --sync; journalctl --quiet --lines=0 --show-cursor")
-        self._cursor = shown.strip().removeprefix("-- cursor: ")
+        """Forget the journal so far: `journal`, `starts` and `polls` tell what comes after this."""
+        self._marked_s = time.monotonic()
 
     def journal(self, *matches: str) -> list[dict[str, Any]]:
         """The journal's records since the mark that match."""
-        return self.machine.journal(f"--after-cursor={self._cursor}", *matches)
+        # By the clock, which a machine shares with its host: with --after-cursor, journalctl 252
+        # leaves out the first record that matches.
+        records = self.machine.journal(*matches)
+        return [r for r in records if int(r["__MONOTONIC_TIMESTAMP"]) / 1e6 > self._marked_s]
 
     def starts(self) -> list[float]:
         """When each run since the mark was started, in seconds of the monotonic clock."""
@@ -112,6 +110,10 @@ class Server:
     def result(self) -> str:
         """How the last run of the service ended, in systemd's words."""
         return self.machine.show("poller.service", "Result")
+
+    def exit_status(self) -> int:
+        """The exit status of the last run."""
+        return int(self.machine.show("poller.service", "ExecMainStatus"))
 
     def next_is_finite(self) -> bool:
         """Whether the timer knows when it fires next. While a run lasts it does not."""
