@@ -3,7 +3,7 @@
 _discord_poller() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="poll_recent_messages import_messages export_messages session status doctor
-        prune install-exporter migrate createsuperuser changepassword help"
+        prune demo install-exporter migrate createsuperuser changepassword help"
     local command=${COMP_WORDS[1]} words=
 
     COMPREPLY=()

@@ -13,6 +13,20 @@ from django.db import connection
 from tests.commands import REPLAY, Commands, Manage
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if connection.vendor != "sqlite":
+        others = [item for item in items if item.get_closest_marker("sqlite")]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where CI runs, a test that is skipped for want of a program is a failure."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if "CI" in os.environ and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 @pytest.fixture
 def database_url(transactional_db: None) -> str:
     """The DATABASE_URL of this test's database, for processes that the test starts."""

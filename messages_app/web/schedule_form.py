@@ -95,7 +95,9 @@ def check(typed: Typed, session: Session | None, now: datetime) -> Checked:
                 others = others.exclude(pk=session.pk)
             for other in others[:3]:
                 overlaps = True
-                kind = "warn" if typed.allow_overlap else "bad"
+                # One that was allowed once stays allowed as long as the times stay.
+                may = typed.allow_overlap or (session and session.window == window)
+                kind = "warn" if may else "bad"
                 notes.append(
                     Note(
                         kind,

@@ -33,9 +33,31 @@ if any(setting.name == "control_socket_disable" for setting in KNOWN_SETTINGS):
     control_socket_disable = True  # newer versions open a socket in the home folder otherwise
 
 STARTED_BY_SYSTEMD = "LISTEN_FDS" in os.environ
-_last_request = time.monotonic()
-_under_way = 0
-_lock = threading.Lock()
+
+
+class Activity:
+    """Knows whether requests are under way, and since when none is."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._under_way = 0
+        self._last = time.monotonic()
+
+    def begin(self) -> None:
+        with self._lock:
+            self._under_way += 1
+
+    def end(self) -> None:
+        with self._lock:
+            self._under_way -= 1
+            self._last = time.monotonic()
+
+    def idle_s(self) -> float:
+        with self._lock:
+            return 0 if self._under_way else time.monotonic() - self._last
+
+
+activity = Activity()
 
 
 def post_worker_init(worker: Any) -> None:
@@ -45,24 +67,15 @@ def post_worker_init(worker: Any) -> None:
 
 
 def pre_request(worker: Any, req: Any) -> None:
-    global _under_way
-    with _lock:
-        _under_way += 1
+    activity.begin()
 
 
 def post_request(worker: Any, req: Any, environ: Any, resp: Any) -> None:
-    global _under_way, _last_request
-    with _lock:
-        _under_way -= 1
-        _last_request = time.monotonic()
+    activity.end()
 
 
 def _leave_when_idle(master_pid: int) -> None:
     limit_s = float(os.environ.get("WEB_IDLE_EXIT_S", IDLE_EXIT_S))
-    while True:
+    while activity.idle_s() < limit_s:
         time.sleep(min(CHECK_EVERY_S, limit_s))
-        with _lock:
-            is_idle = not _under_way and time.monotonic() - _last_request >= limit_s
-        if is_idle:
-            os.kill(master_pid, signal.SIGTERM)
-            return
+    os.kill(master_pid, signal.SIGTERM)

@@ -62,12 +62,6 @@ class Timeline:
     unit: str
     marks: Sequence[str]
 
-    @property
-    def summary(self) -> str:
-        """What the drawing shows, in a sentence."""
-        gaps = f"{len(self.gaps)} gaps" if len(self.gaps) != 1 else "1 gap"
-        return f"{self.total} messages, at most {self.peak} in {self.unit}; {gaps} in the coverage"
-
 
 class _MinuteOf(Func):
     """The minute of a time, in UTC, as text."""

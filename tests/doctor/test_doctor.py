@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from messages_app.doctor import exporting, host, storage
@@ -139,7 +138,7 @@ def test_the_database_is_fine() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL always has a WAL")
+@pytest.mark.sqlite
 def test_a_database_without_a_wal_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "_asked", lambda _question: "delete")
     (found,) = storage.check_database()

@@ -110,5 +110,4 @@ def _page(
             "other_channels": " ".join(others),
             "viewer": Viewer.of(request),
         },
-        status=422 if checked else 200,
     )
