@@ -21,7 +21,7 @@ from pathlib import Path
 
 from messages_app.environment import Settings
 from messages_app.errors import ConfigurationError, PollerError, TimeLimitReached
-from messages_app.exporter_words import explanation
+from messages_app.exporter_words import SHELL_NAME, explanation
 from messages_app.windows import Window, to_milliseconds
 
 # How much of the exporter's standard error is kept: the end, where the reason stands.
@@ -46,7 +46,7 @@ class Exporter:
 
     def __init__(self, settings: Settings, folder: Path, environ: Mapping[str, str]) -> None:
         """Raise ConfigurationError where there is no exporter or no token."""
-        self._command = _command(settings.exporter)
+        self._command = exporter_command(settings.exporter)
         token = settings.token()
         if token is None:
             raise ConfigurationError(
@@ -54,7 +54,7 @@ class Exporter:
                 "names, or on a server into /etc/discord-poller/discord-token."
             )
         self._token = token
-        self._environment = _environment(environ, token)
+        self._environment = exporter_environment(environ, token)
         self._folder = folder
         self._time_limit_s = settings.export_timeout_s
         self._count = 0
@@ -231,7 +231,8 @@ def export_arguments(channel_id: int, window: Window, output: Path) -> list[str]
     ]
 
 
-def _command(line: str) -> list[str]:
+def exporter_command(line: str) -> list[str]:
+    """The words that start the exporter of POLLER_EXPORTER; raise ConfigurationError."""
     try:
         words = shlex.split(line)
     except ValueError:
@@ -247,12 +248,23 @@ def _command(line: str) -> list[str]:
             f"The exporter {words[0]!r} cannot be found or executed: install "
             "DiscordChatExporter.Cli or set POLLER_EXPORTER to its path."
         )
-    # The kernel ends the exporter if this process is killed and cannot do so itself.
-    guard = shutil.which("setpriv")
-    return [*([guard, "--pdeathsig", "KILL", "--"] if guard else []), program, *words[1:]]
+    return [*_guard(), program, *words[1:]]
 
 
-def _environment(environ: Mapping[str, str], token: str) -> dict[str, str]:
+def _guard() -> list[str]:
+    """What has the kernel end the exporter if this process is killed and cannot do so itself.
+
+    Where it was killed before the kernel was told, the shell sees another parent, and stops.
+    """
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        return []
+    check = f'[ "$PPID" = {os.getpid()} ] || exit 1; exec "$@"'
+    return [setpriv, "--pdeathsig", "KILL", "--", "/bin/sh", "-c", check, SHELL_NAME]
+
+
+def exporter_environment(environ: Mapping[str, str], token: str) -> dict[str, str]:
+    """The environment of the exporter: ours without our own settings, with the token."""
     own = {
         name: value
         for name, value in environ.items()

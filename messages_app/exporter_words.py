@@ -14,8 +14,9 @@ from messages_app.errors import ConfigurationError, ExporterFailed, PollerError,
 QUOTE_CHARACTERS = 200
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-# What setpriv exits with where it cannot execute the exporter: missing interpreter, wrong machine.
+# How the shell that starts the exporter ends where it cannot: missing interpreter, not permitted.
 _NOT_EXECUTED = (126, 127)
+SHELL_NAME = "discord-poller"
 
 
 def explanation(status: int, stderr: str) -> PollerError | None:
@@ -29,8 +30,8 @@ def explanation(status: int, stderr: str) -> PollerError | None:
             f"The exporter was killed by signal {-status} ({signal.strsignal(-status)}): the "
             "window will be read again."
         )
-    if status in _NOT_EXECUTED and stderr.startswith("setpriv: "):
-        said = _plain(stderr.splitlines()[0].removeprefix("setpriv: "))
+    if status in _NOT_EXECUTED and stderr.startswith(f"{SHELL_NAME}: "):
+        said = _plain(stderr.splitlines()[0].rpartition("exec: ")[2])
         return ConfigurationError(
             f"The exporter cannot be executed («{said}»): check POLLER_EXPORTER."
         )

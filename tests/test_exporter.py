@@ -205,7 +205,7 @@ def test_a_program_that_cannot_be_executed_is_a_matter_of_configuration(tmp_path
     error = failure(tmp_path, str(path))
 
     assert isinstance(error, ConfigurationError)
-    assert "failed to execute" in str(error)
+    assert f"cannot be executed («{path}: not found»)" in str(error)
     assert "check POLLER_EXPORTER" in str(error)
 
 

@@ -26,7 +26,7 @@ from messages_app.gate import LATEST_MIGRATION, idle_answer
 from messages_app.models import Session
 from messages_app.polling import poll_recent
 from messages_app.schema import check_schema
-from tests.conftest import MANAGE, Manage
+from tests.commands import MANAGE, Manage
 
 NOW = datetime(2026, 5, 1, 18, 0, 0, 250_000, tzinfo=UTC)
 AN_HOUR = timedelta(hours=1)
@@ -41,10 +41,6 @@ for statement in sys.argv[2:]:
 print("holding", flush=True)
 sys.stdin.read()
 """
-
-only_sqlite = pytest.mark.skipif(
-    connection.vendor != "sqlite", reason="is about the file of SQLite"
-)
 
 
 @pytest.fixture
@@ -280,7 +276,7 @@ def django_on(path: Path) -> Iterator[None]:
     connection.settings_dict |= former
 
 
-@only_sqlite
+@pytest.mark.sqlite
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     sessions=SESSIONS,
@@ -330,7 +326,7 @@ def test_the_gate_never_says_idle_where_django_would_not(
     assert answer in (None, truth)
 
 
-@only_sqlite
+@pytest.mark.sqlite
 @pytest.mark.parametrize("state", sorted(STATES.keys() - {"as it should be"}))
 def test_a_file_in_an_odd_state_is_left_to_django(
     environ: dict[str, str], file: Path, state: str
@@ -341,14 +337,14 @@ def test_a_file_in_an_odd_state_is_left_to_django(
     assert idle_answer(environ | url(file)) is None
 
 
-@only_sqlite
+@pytest.mark.sqlite
 def test_a_locked_file_is_left_to_django(environ: dict[str, str], file: Path) -> None:
     with held(file, "PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE"):
         settle(file)
         assert idle_answer(environ | url(file)) is None
 
 
-@only_sqlite
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     "start", ["2100-01-01T00:00:00", "2100-01-01 00:00:00.25", "2100-01-01", "soon"]
 )
@@ -423,14 +419,14 @@ def test_an_address_that_libpq_may_read_differently_is_handed_over(
     assert "psycopg2" not in set(sys.modules) - before
 
 
-@only_sqlite
+@pytest.mark.sqlite
 @pytest.mark.parametrize("name", ["db%41.sqlite3", "db?mode=rwc", "db#1", "a b", "ä.sqlite3"])
 def test_any_file_name_is_understood(environ: dict[str, str], file: Path, name: str) -> None:
     path = file.rename(file.with_name(name))
     assert idle_answer(environ | url(path)) == NOTHING_SCHEDULED
 
 
-@only_sqlite
+@pytest.mark.sqlite
 def test_the_wal_beside_the_file_that_a_link_points_to_counts(
     environ: dict[str, str], file: Path, tmp_path: Path
 ) -> None:
@@ -446,7 +442,7 @@ def test_the_wal_beside_the_file_that_a_link_points_to_counts(
         assert idle_answer(environ | url(link)) is None
 
 
-@only_sqlite
+@pytest.mark.sqlite
 def test_a_file_that_was_just_written_to_is_left_to_django(
     environ: dict[str, str], file: Path
 ) -> None:
@@ -454,7 +450,7 @@ def test_a_file_that_was_just_written_to_is_left_to_django(
     assert idle_answer(environ | url(file)) is None
 
 
-@only_sqlite
+@pytest.mark.sqlite
 def test_an_idle_tick_writes_nothing(environ: dict[str, str], file: Path) -> None:
     before = snapshot(file.parent), snapshot(Path(environ["POLLER_STATE_DIR"]))
     output = idle_tick(environ | url(file))
@@ -462,7 +458,7 @@ def test_an_idle_tick_writes_nothing(environ: dict[str, str], file: Path) -> Non
     assert before == (snapshot(file.parent), snapshot(Path(environ["POLLER_STATE_DIR"])))
 
 
-@only_sqlite
+@pytest.mark.sqlite
 def test_an_idle_tick_writes_nothing_while_another_program_has_written(
     environ: dict[str, str], file: Path
 ) -> None:
@@ -473,7 +469,7 @@ def test_an_idle_tick_writes_nothing_while_another_program_has_written(
         assert before == snapshot(file.parent)
 
 
-@only_sqlite
+@pytest.mark.sqlite
 def test_an_idle_tick_after_a_crash_reads_what_it_left_and_writes_nothing(
     environ: dict[str, str], file: Path, tmp_path: Path
 ) -> None:
@@ -490,7 +486,7 @@ def test_an_idle_tick_after_a_crash_reads_what_it_left_and_writes_nothing(
     assert before == snapshot(crashed)
 
 
-@only_sqlite
+@pytest.mark.sqlite
 def test_a_wal_without_its_shm_is_left_to_django(environ: dict[str, str], file: Path) -> None:
     with held(file, "INSERT INTO messages_app_channel VALUES (1, '', '', 0, '')"):
         copy = file.parent / "copy.sqlite3"
@@ -502,7 +498,7 @@ def test_a_wal_without_its_shm_is_left_to_django(environ: dict[str, str], file: 
     assert before == snapshot(file.parent)
 
 
-@only_sqlite
+@pytest.mark.sqlite
 def test_an_idle_tick_loads_next_to_nothing(environ: dict[str, str], file: Path) -> None:
     bare = modules_imported("-c", "pass", environ=environ)
     tick = modules_imported(MANAGE, "poll_recent_messages", environ=environ | url(file))

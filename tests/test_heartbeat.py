@@ -10,7 +10,7 @@ from messages_app.environment import Settings
 from messages_app.gate import idle_answer
 from messages_app.heartbeat import SILENCE_S, heartbeat_done, is_heartbeat_due
 from tests.builders import settle_database
-from tests.conftest import Manage
+from tests.commands import Manage
 
 NOW_S = 1_795_000_000.0
 

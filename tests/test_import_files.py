@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from messages_app.models import Channel, Message, Poll, Revision
-from tests.commands import MANAGE, Commands
-from tests.conftest import Manage
+from tests.commands import MANAGE, Commands, Manage
 from tests.export_documents import (
     CHANNEL_ID,
     FIRST_ID,

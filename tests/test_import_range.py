@@ -17,8 +17,7 @@ from messages_app.replay.scenario import Scenario
 from messages_app.runs import Run
 from messages_app.scheduling import add_session
 from messages_app.windows import Coverage, Window
-from tests.commands import Commands
-from tests.conftest import Manage
+from tests.commands import Commands, Manage
 from tests.simulation import START, Simulation, at
 
 LENGTH_S = 1500

@@ -11,7 +11,7 @@ import pytest
 
 from messages_app.environment import CHECKOUT
 from messages_app.notify import notify_status
-from tests.conftest import Manage
+from tests.commands import Manage
 
 
 def listening(address: str) -> socket.socket:

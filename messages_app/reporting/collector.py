@@ -19,7 +19,6 @@ from prometheus_client.core import (
     Metric,
 )
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
 from messages_app.models import Poll, PollQuerySet
 from messages_app.reporting.feeds import FeedState
@@ -90,9 +89,7 @@ def _poll_metrics(totals: Totals) -> Iterator[Metric]:
 
 def _histogram(name: str, meaning: str, totals: Totals, time: str) -> Metric:
     count = sum(number for key, number in totals.items() if key.startswith("polls:"))
-    buckets = [
-        (floatToGoString(bound / 1000), totals[f"{time}:le:{bound}"]) for bound in BUCKETS_MS
-    ]
+    buckets = [(str(bound / 1000), totals[f"{time}:le:{bound}"]) for bound in BUCKETS_MS]
     family = HistogramMetricFamily(f"{PREFIX}_{name}", meaning)
     family.add_metric([], [*buckets, ("+Inf", count)], totals[f"{time}:sum"] / 1000)
     return family

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, F, Q, Sum
 
 from messages_app.models import Poll, PollQuerySet, PrunedPolls
 
@@ -32,11 +32,19 @@ def pruned_totals() -> Totals:
     return Counter(row.totals if row else {})
 
 
-def add_pruned(totals: Totals) -> None:
-    """Keep the totals of polls that are about to be pruned; the caller owns the transaction."""
-    row, _ = PrunedPolls.objects.select_for_update().get_or_create(pk=1)
-    row.totals = dict(Counter(row.totals) + totals)
-    row.save()
+def fold_in(polls: PollQuerySet) -> int:
+    """Remove these polls and keep what they add up to; return how many they were.
+
+    The caller owns the transaction. The row of the totals is written first: so two hosts that
+    prune at once wait for each other, and no poll is counted twice.
+    """
+    PrunedPolls.objects.get_or_create(pk=1)
+    row = PrunedPolls.objects.filter(pk=1)
+    row.update(totals=F("totals"))
+    totals = totals_of(polls)
+    row.update(totals=dict(pruned_totals() + totals))
+    removed, _ = polls.delete()
+    return removed
 
 
 def totals_of(polls: PollQuerySet) -> Totals:

@@ -10,7 +10,7 @@ import pytest
 
 from messages_app.reporting.ping import PATIENCE_S, Pings
 from tests.builders import make_feed, make_session, settle_database
-from tests.conftest import Manage
+from tests.commands import Manage
 from tests.reporting.switch import switch
 
 
