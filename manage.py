@@ -4,6 +4,9 @@
 import os
 import sys
 
+# Commands that are run often or on much, and need no application of the web side.
+LEAN = {"poll_recent_messages", "import_messages", "export_messages", "session", "status"}
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -22,13 +25,18 @@ def main(argv: "list[str]") -> int:
     if argv[1:] == ["poll_recent_messages"]:
         answer = idle_answer(os.environ)
         if answer is not None:
-            try:
+            if "NOTIFY_SOCKET" in os.environ:
+                from messages_app.notify import notify_status
+
+                notify_status(os.environ, answer)
+            try:  # noqa: SIM105 - contextlib would cost as much as the gate itself
                 print(answer, flush=True)
-            except BrokenPipeError:  # nobody wants to know, as in every other command
+            except BrokenPipeError:
                 pass
             os._exit(0)  # taking the interpreter down in order would cost a seventh of the tick
     add_site_packages()
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    settings = "config.lean" if LEAN.intersection(argv[1:2]) else "config.settings"
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", settings)
     from django.core.management import execute_from_command_line
 
     from messages_app.errors import PollerError

@@ -44,6 +44,12 @@ NAMES: "dict[str, tuple[str, str]]" = {
     "POLLER_ALLOWED_HOSTS": ("localhost", "host names the web side answers to, by commas"),
     "POLLER_PUBLIC": ("false", "true lets everybody read the web pages without a login"),
     "POLLER_TIME_ZONE": ("UTC", "time zone of times that are typed without an offset"),
+    "POLLER_PING_URL": ("", "dead-man's switch that every run pings, as healthchecks.io has it"),
+    "POLLER_METRICS_TEXTFILE": ("", "file ending in .prom that runs write for node_exporter"),
+    "POLLER_METRICS_TOKEN": ("", "bearer token that opens the page /metrics to Prometheus"),
+    "POLLER_METRICS_TOKEN_FILE": ("", "a file that holds that token"),
+    "POLLER_KEEP_POLLS": ("90", "days after which `prune` removes the records of polls"),
+    "POLLER_KEEP_MESSAGES": ("", "days after which `prune` removes messages; empty keeps them"),
 }
 
 
@@ -86,15 +92,22 @@ class Settings:
         ]
         self.public = self._parsed("POLLER_PUBLIC", _boolean)
         self.time_zone = self._parsed("POLLER_TIME_ZONE", _time_zone)
+        self.ping_url = environ.get("POLLER_PING_URL", "")
+        if self.ping_url and not self.ping_url.startswith(("http://", "https://")):
+            raise ConfigurationError(
+                "POLLER_PING_URL must begin with http:// or https://: correct it."
+            )
+        self.metrics_textfile = self._parsed("POLLER_METRICS_TEXTFILE", _textfile)
+        self.keep_polls_days = self._parsed("POLLER_KEEP_POLLS", _whole(1, 36500))
+        self.keep_messages_days = self._parsed("POLLER_KEEP_MESSAGES", _days_or_none)
         if self.window_s + self.overlap_s > self.max_span_s:
             raise ConfigurationError(
                 f"POLLER_WINDOW and POLLER_OVERLAP together ({self.window_s + self.overlap_s} s) "
                 f"exceed POLLER_MAX_SPAN ({self.max_span_s} s): raise POLLER_MAX_SPAN."
             )
-        if environ.get("POLLER_SECRET_KEY") and environ.get("POLLER_SECRET_KEY_FILE"):
-            raise ConfigurationError(
-                "POLLER_SECRET_KEY and POLLER_SECRET_KEY_FILE are both set: keep one of them."
-            )
+        for name in ("POLLER_SECRET_KEY", "POLLER_METRICS_TOKEN"):
+            if environ.get(name) and environ.get(f"{name}_FILE"):
+                raise ConfigurationError(f"{name} and {name}_FILE are both set: keep one of them.")
 
     @property
     def sqlite_path(self) -> "str | None":
@@ -123,9 +136,16 @@ class Settings:
 
     def secret_key(self) -> "str | None":
         """The key that signs web sessions, or None where none is configured."""
-        if path := self._environ.get("POLLER_SECRET_KEY_FILE"):
-            return _secret_in(path, "POLLER_SECRET_KEY_FILE") or None
-        return self._environ.get("POLLER_SECRET_KEY") or None
+        return self._secret("POLLER_SECRET_KEY")
+
+    def metrics_token(self) -> "str | None":
+        """The bearer token that opens the page of the metrics, or None where there is none."""
+        return self._secret("POLLER_METRICS_TOKEN")
+
+    def _secret(self, name: str) -> "str | None":
+        if path := self._environ.get(f"{name}_FILE"):
+            return _secret_in(path, f"{name}_FILE") or None
+        return self._environ.get(name) or None
 
     def _value(self, name: str) -> str:
         return self._environ.get(name) or NAMES[name][0]
@@ -175,6 +195,17 @@ def _whole(least: int, most: int) -> "Callable[[str], int]":
         return int(text)
 
     return parse
+
+
+def _days_or_none(text: str) -> "int | None":
+    return _whole(1, 36500)(text) if text else None
+
+
+def _textfile(path: str) -> str:
+    # node_exporter reads no other files of its folder.
+    if path and not (path.startswith("/") and path.endswith(".prom")):
+        raise ValueError("is not an absolute path that ends in .prom")
+    return path
 
 
 def _snowflakes(text: str) -> "list[int]":

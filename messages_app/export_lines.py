@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 from messages_app.models import Message, Session
@@ -29,8 +29,13 @@ KEYS = (
 ROWS_AT_ONCE = 1000
 
 
-def exported_messages(session: Session | None, *, with_deleted: bool) -> Iterator[dict[str, Any]]:
-    """Yield the messages of one session, or all, in the order of their time."""
+def exported_messages(
+    session: Session | None, *, with_deleted: bool
+) -> Generator[dict[str, Any], None, None]:
+    """Yield the messages of one session, or all, in the order of their time.
+
+    Close it where it is not read to its end: it holds a cursor of the database.
+    """
     messages = Message.objects.of_session(session) if session else Message.objects.all()
     if not with_deleted:
         messages = messages.shown()
@@ -48,10 +53,11 @@ def exported_messages(session: Session | None, *, with_deleted: bool) -> Iterato
             ),
             None,
         )
-        yield _exported(message, holder)
+        yield exported(message, holder)
 
 
-def _exported(message: Message, session_id: int | None) -> dict[str, Any]:
+def exported(message: Message, session_id: int | None) -> dict[str, Any]:
+    """The message's values under KEYS; `session_id` is the session that it belongs to."""
     raw = json.loads(message.raw)
     values = (
         str(message.discord_id),

@@ -1,8 +1,7 @@
-"""The exporter as a process: its command line, environment, time limit, and what its exits mean.
+"""The exporter as a process: its command line, environment, time limit and end.
 
-Written for DiscordChatExporter.Cli 2.45 and later. Its exit status is 0 or 1 only, so the reason
-of a failure is read from its standard error; one channel per run, since with several it exits 0
-although some failed.
+Written for DiscordChatExporter.Cli 2.45 and later. One channel per run, since with several it exits
+0 although some failed.
 """
 
 from __future__ import annotations
@@ -21,21 +20,25 @@ from datetime import timedelta
 from pathlib import Path
 
 from messages_app.environment import Settings
-from messages_app.errors import (
-    ConfigurationError,
-    ExporterFailed,
-    PollerError,
-    TimeLimitReached,
-    TokenRefused,
-)
+from messages_app.errors import ConfigurationError, PollerError, TimeLimitReached
+from messages_app.exporter_words import SHELL_NAME, explanation
 from messages_app.windows import Window, to_milliseconds
 
 # How much of the exporter's standard error is kept: the end, where the reason stands.
 STDERR_TAIL_BYTES = 16 * 1024
-# How much of the exporter's own words a sentence quotes.
-QUOTE_CHARACTERS = 200
 
-_OWN_VARIABLES = ("DATABASE_URL", "DISCORD_TOKEN_FILE", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET")
+_OWN_VARIABLES = (
+    "DATABASE_URL",
+    "DISCORD_TOKEN_FILE",
+    "CREDENTIALS_DIRECTORY",
+    "NOTIFY_SOCKET",
+    "PGPASSWORD",
+    "PGPASSFILE",
+)
+
+
+# The process groups of the exporters that run, for a process that cannot end in order.
+_groups: set[int] = set()
 
 
 class Exporter:
@@ -43,7 +46,7 @@ class Exporter:
 
     def __init__(self, settings: Settings, folder: Path, environ: Mapping[str, str]) -> None:
         """Raise ConfigurationError where there is no exporter or no token."""
-        self._command = _command(settings.exporter)
+        self._command = exporter_command(settings.exporter)
         token = settings.token()
         if token is None:
             raise ConfigurationError(
@@ -51,7 +54,7 @@ class Exporter:
                 "names, or on a server into /etc/discord-poller/discord-token."
             )
         self._token = token
-        self._environment = _environment(environ, token)
+        self._environment = exporter_environment(environ, token)
         self._folder = folder
         self._time_limit_s = settings.export_timeout_s
         self._count = 0
@@ -63,7 +66,12 @@ class Exporter:
         self._count += 1
         output = self._folder / f"{self._count}-{channel_id}.json"
         arguments = [*self._command, *export_arguments(channel_id, window, output)]
-        return Export(arguments, self._environment, output, self._time_limit_s, self._token)
+        try:
+            return Export(arguments, self._environment, output, self._time_limit_s, self._token)
+        except OSError as error:
+            raise ConfigurationError(
+                f"The exporter cannot be started ({error.strerror}): check POLLER_EXPORTER."
+            ) from None
 
 
 class Export:
@@ -92,6 +100,7 @@ class Export:
             stderr=subprocess.PIPE,
             process_group=0,
         )
+        _groups.add(self._process.pid)
         self._pidfd = os.pidfd_open(self._process.pid)
         assert self._process.stderr is not None
         os.set_blocking(self._process.stderr.fileno(), False)
@@ -109,8 +118,9 @@ class Export:
         """End the exporter and all that it started, at once; harmless where it has ended."""
         if self._pidfd < 0:
             return
-        self._kill_group()
+        _kill_group(self._process.pid)
         self._process.wait()
+        _groups.discard(self._process.pid)
         assert self._process.stderr is not None
         self._read_stderr()
         self._process.stderr.close()
@@ -125,29 +135,29 @@ class Export:
                 f"The export took longer than {self._time_limit_s:g} s and was ended: the next "
                 "poll asks for less at once; raise POLLER_EXPORT_TIMEOUT if this repeats."
             )
-        status = self._process.returncode
-        if status == 0:
-            return None
-        if status < 0:
-            return ExporterFailed(
-                f"The exporter was killed by {signal.Signals(-status).name}: the window will be "
-                "read again."
-            )
-        return _explain(status, self._stderr.decode(errors="replace"), self._token)
-
-    def _kill_group(self) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        stderr = self._stderr.decode(errors="replace").replace(self._token, "[token]")
+        return explanation(self._process.returncode, stderr)
 
     def _read_stderr(self) -> bool:
         """Take in what the exporter said; return False once it can say no more."""
         assert self._process.stderr is not None
         try:
             while data := os.read(self._process.stderr.fileno(), 65536):
-                self._stderr = (self._stderr + data)[-STDERR_TAIL_BYTES:]
+                self._stderr = _tail(self._stderr + data)
         except BlockingIOError:
             return True
         return False
+
+
+def kill_all() -> None:
+    """Kill every exporter of this process and all that it started; from any thread."""
+    for group in list(_groups):
+        _kill_group(group)
+
+
+def _kill_group(group: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def run_side_by_side(
@@ -221,25 +231,40 @@ def export_arguments(channel_id: int, window: Window, output: Path) -> list[str]
     ]
 
 
-def _command(line: str) -> list[str]:
+def exporter_command(line: str) -> list[str]:
+    """The words that start the exporter of POLLER_EXPORTER; raise ConfigurationError."""
     try:
         words = shlex.split(line)
     except ValueError:
         raise ConfigurationError(
             "POLLER_EXPORTER has an unclosed quotation mark: correct it."
         ) from None
-    program = shutil.which(words[0]) if words else None
+    if not words:
+        raise ConfigurationError("POLLER_EXPORTER names no program: correct it.")
+    program = shutil.which(words[0])
     if program is None:
+        # Without its arguments, among which somebody may have put the token.
         raise ConfigurationError(
-            f"The exporter {line!r} cannot be found or executed: install DiscordChatExporter.Cli "
-            "or set POLLER_EXPORTER to its path."
+            f"The exporter {words[0]!r} cannot be found or executed: install "
+            "DiscordChatExporter.Cli or set POLLER_EXPORTER to its path."
         )
-    # The kernel ends the exporter if this process is killed and cannot do so itself.
-    guard = shutil.which("setpriv")
-    return [*([guard, "--pdeathsig", "KILL", "--"] if guard else []), program, *words[1:]]
+    return [*_guard(), program, *words[1:]]
 
 
-def _environment(environ: Mapping[str, str], token: str) -> dict[str, str]:
+def _guard() -> list[str]:
+    """What has the kernel end the exporter if this process is killed and cannot do so itself.
+
+    Where it was killed before the kernel was told, the shell sees another parent, and stops.
+    """
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        return []
+    check = f'[ "$PPID" = {os.getpid()} ] || exit 1; exec "$@"'
+    return [setpriv, "--pdeathsig", "KILL", "--", "/bin/sh", "-c", check, SHELL_NAME]
+
+
+def exporter_environment(environ: Mapping[str, str], token: str) -> dict[str, str]:
+    """The environment of the exporter: ours without our own settings, with the token."""
     own = {
         name: value
         for name, value in environ.items()
@@ -253,29 +278,9 @@ def _environment(environ: Mapping[str, str], token: str) -> dict[str, str]:
     }
 
 
-def _explain(status: int, stderr: str, token: str) -> PollerError:
-    """Given a failed exporter's standard error, tell what happened and what to do."""
-    stderr = stderr.replace(token, "[token]")
-    lowered = stderr.lower()
-    if "authentication token is invalid" in lowered or "unauthorized" in lowered:
-        return TokenRefused(
-            "Discord refused the token: put a valid one in its place, then run "
-            "`poll_recent_messages --now`."
-        )
-    if "' failed: not found" in lowered:
-        return ExporterFailed(
-            "Discord knows no such channel, or the token's account cannot see it: check the "
-            "channel id and the account's access."
-        )
-    if "' failed: forbidden" in lowered:
-        return ExporterFailed(
-            "Discord forbids the token's account to read the channel: give it the permissions "
-            "View Channel and Read Message History."
-        )
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    said = next((line for line in lines if "fail" in line.lower() or "error" in line.lower()), "")
-    quote = f" and said «{said[:QUOTE_CHARACTERS]}»" if said else ""
-    return ExporterFailed(
-        f"The exporter exited with status {status}{quote}: the window will be read again; if this "
-        "repeats, run the exporter by hand."
-    )
+def _tail(text: bytes) -> bytes:
+    """The last whole lines: in a part of one, part of the token could not be recognised."""
+    if len(text) <= STDERR_TAIL_BYTES:
+        return text
+    _part, _newline, lines = text[-STDERR_TAIL_BYTES:].partition(b"\n")
+    return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
@@ -18,6 +19,7 @@ from messages_app.tally import Tally
 # A file's size is not bounded, so a transaction takes this many batches: large enough that
 # committing costs little, small enough that the others get their turn at the database.
 BATCHES_PER_TRANSACTION = 20
+STANDARD_INPUT = "-"
 
 
 @dataclass(frozen=True)
@@ -33,16 +35,22 @@ def files_in(paths: Iterable[str]) -> list[Path]:
     """The files that the arguments name, the JSON files of a folder; raise UsageError."""
     files: list[Path] = []
     for path in map(Path, paths):
-        if path.is_dir():
-            inside = sorted(path.rglob("*.json"))
-            if not inside:
-                raise UsageError(f"The folder {path} holds no JSON files.")
-            files += inside
-        elif path.exists() or str(path) == "-":
-            files.append(path)
-        else:
-            raise UsageError(f"There is no file {path}.")
+        try:
+            files += _files_of(path)
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read ({error.strerror}).") from None
     return files
+
+
+def _files_of(path: Path) -> list[Path]:
+    if str(path) == STANDARD_INPUT:
+        return [path]
+    if not stat.S_ISDIR(path.stat().st_mode):
+        return [path]
+    inside = sorted(file for file in path.rglob("*.json") if file.is_file())
+    if not inside:
+        raise UsageError(f"The folder {path} holds no JSON files.")
+    return inside
 
 
 def import_file(stream: BinaryIO, stored: Callable[[Tally], None]) -> FileOutcome:
@@ -56,6 +64,8 @@ def import_file(stream: BinaryIO, stored: Callable[[Tally], None]) -> FileOutcom
         header = reader.header()
     except ExportUnusable as error:
         return FileOutcome(Tally(), failure=error)
+    except OSError as error:
+        return FileOutcome(Tally(), failure=unreadable(error))
     observation = Observation(header.exported_at, is_history=True)
     batches = in_batches(reader)
     tally = Tally()
@@ -70,8 +80,15 @@ def import_file(stream: BinaryIO, stored: Callable[[Tally], None]) -> FileOutcom
                     tally = tally.plus(store_batch(batch, header.channel_id, observation))
             except ExportUnusable as error:
                 failure = error
+            except OSError as error:
+                failure = unreadable(error)
         stored(tally)
     return FileOutcome(tally, "" if failure else _count_warning(reader), failure)
+
+
+def unreadable(error: OSError) -> ExportUnusable:
+    """What a file that cannot be opened or read to its end comes to."""
+    return ExportUnusable(f"It cannot be read ({error.strerror}): check the file and its disk.")
 
 
 def _count_warning(reader: ExportReader) -> str:

@@ -14,16 +14,10 @@ from messages_app.environment import Settings
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import NamedTuple
+    from typing import Any
 
-    class Found(NamedTuple):
-        """What the database says; `next_start` as `idle_sentence` takes it."""
-
-        migration: str | None
-        is_live: bool
-        is_to_close: bool
-        next_start: str | None
-
+    # A row of QUESTION.
+    Found = tuple[Any, ...]
 
 # The schema that this code was written for; a test compares it with the migrations.
 LATEST_MIGRATION = "0002_search"
@@ -68,7 +62,7 @@ def idle_answer(environ: "Mapping[str, str]", now_us: "int | None" = None) -> "s
         now_us = time.time_ns() // 1000
     try:
         settings = Settings(environ)
-        if not _has_secret_key(settings):
+        if not _has_secret_key(settings) or _owes_a_sign_of_life(settings, now_us):
             return None
         path = settings.sqlite_path
         if path is None:
@@ -99,6 +93,15 @@ def _has_secret_key(settings: Settings) -> bool:
     """Whether Django finds the key that signs web sessions, or else it would write a new one."""
     path = f"{settings.state_dir}/secret-key"
     return bool(settings.secret_key() or (os.access(path, os.R_OK) and _size(path)))
+
+
+def _owes_a_sign_of_life(settings: Settings, now_us: int) -> bool:
+    """Whether a dead-man's switch or the metrics must hear of an idle tick again."""
+    if not (settings.ping_url or settings.metrics_textfile):
+        return False
+    from messages_app.heartbeat import is_heartbeat_due
+
+    return is_heartbeat_due(settings, now_us / 1_000_000)
 
 
 def _instant(now_us: int) -> str:
@@ -196,7 +199,6 @@ def _ask_postgresql(url: str, now: str) -> "Found | None":
         as_text = f"to_char({next_start} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
         question = QUESTION.format(now="%(now)s", next_start=as_text)
         cursor.execute(question, {"now": f"{now}+00"})
-        found: Found = cursor.fetchone()
-        return found
+        return cursor.fetchone()
     finally:
         connection.close()

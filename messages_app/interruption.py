@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from messages_app.exporter import kill_all
+
 # After this the process goes without waiting for a database that does not answer; a transaction
 # that is under way is rolled back all the same.
 PATIENCE_S = 1.5
@@ -62,4 +64,5 @@ def _make_sure(reader: int) -> None:
     os.close(reader)
     if caught:
         time.sleep(PATIENCE_S)
+        kill_all()
         os._exit(STATUS_WHEN_STUCK)

@@ -1,4 +1,4 @@
-"""What the database holds: Session, Channel, Feed, Poll, Message, Revision.
+"""What the database holds: Session, Channel, Feed, Poll, PrunedPolls, Message, Revision.
 
 Reads are named QuerySet methods, so that a question is asked the same way everywhere.
 """
@@ -233,6 +233,18 @@ class Poll(models.Model):
             self.messages_deleted,
             self.messages_unchanged,
         )
+
+
+class PrunedPolls(models.Model):
+    """What the polls that were pruned add up to, so that no counter ever goes back; one row."""
+
+    totals = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name_plural = "pruned polls"
+
+    def __str__(self) -> str:
+        return "the totals of the pruned polls"
 
 
 class MessageQuerySet(models.QuerySet["Message"]):

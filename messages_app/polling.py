@@ -116,7 +116,8 @@ def _sentence(
     )
     if poll_run and poll_run.polls:
         windows = "1 window" if poll_run.polls == 1 else f"{poll_run.polls} windows"
-        return f"{names}; {windows}, {poll_run.tally}, in {poll_run.seconds():.1f} s."
+        failed = f" ({poll_run.failed} failed)" if poll_run.failed else ""
+        return f"{names}; {windows}{failed}, {poll_run.tally}, in {poll_run.seconds():.1f} s."
     waiting = (
         _waiting(now, settings).filter(session__in=sessions).order_by("next_attempt_at").first()
     )

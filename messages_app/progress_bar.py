@@ -12,13 +12,15 @@ from messages_app.tally import Tally
 WIDTH = 30
 # Often enough to look alive, seldom enough to cost nothing.
 INTERVAL_S = 0.1
+# What a terminal that does not know its width is taken to have.
+USUAL_COLUMNS = 80
 
 
 class ProgressBar:
     """Shows how much of `stream` was read, and what was stored, in one line that is overwritten."""
 
     def __init__(self, path: Path, stream: BinaryIO, terminal: TextIO) -> None:
-        self._name = path.name
+        self._name = "".join(char if char.isprintable() else "?" for char in path.name)
         self._stream = stream
         self._terminal = terminal
         self._size = os.fstat(stream.fileno()).st_size
@@ -37,8 +39,13 @@ class ProgressBar:
         if not self._terminal.isatty() or now - self._shown_at < INTERVAL_S:
             return
         self._shown_at = now
-        self._terminal.write(f"\r\033[K{self._name} {self._bar()} {tally}")
+        # A longer line would be broken, and only its last part overwritten.
+        line = f"{self._name} {self._bar()} {tally}"[: self._columns() - 1]
+        self._terminal.write(f"\r\033[K{line}")
         self._terminal.flush()
+
+    def _columns(self) -> int:
+        return os.get_terminal_size(self._terminal.fileno()).columns or USUAL_COLUMNS
 
     def _bar(self) -> str:
         if not self._size:  # a pipe: nobody knows how much is to come

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from messages_app.environment import Settings
-from messages_app.errors import LeaseLost, TokenRefused, UsageError
+from messages_app.errors import LeaseLost, PollerError, TokenRefused, UsageError
 from messages_app.exporter import Export, Exporter, run_side_by_side
 from messages_app.importing import Importer, Job
 from messages_app.leases import MARGIN_S, Leases
 from messages_app.models import Channel, Feed, Poll, Session
-from messages_app.reporting.events import Report, poll_done, poll_failed
+from messages_app.reporting.events import Report, leased_elsewhere, poll_done, poll_failed
 from messages_app.runs import Run
 from messages_app.tally import Tally
 from messages_app.turns import Clock
@@ -36,6 +36,11 @@ def parts_of(
     The channels are `channel_ids`, else those of the session (else of every session that the
     window meets), else `fallback`; raise UsageError where there are none.
     """
+    if session and not window.within(session.window):
+        raise UsageError(
+            f"Session {session.pk} is at another time ({session.window}): correct --start and "
+            "--end, or leave --session out."
+        )
     sessions = [session] if session else list(Session.objects.overlapping(window))
     feeds = [
         feed
@@ -45,8 +50,8 @@ def parts_of(
     ]
     if session and (strangers := set(channel_ids) - {feed.channel_id for feed in feeds}):
         raise UsageError(
-            f"Channel {min(strangers)} is not one of session {session.pk} at that time: leave "
-            "--session out to import it on its own."
+            f"Channel {min(strangers)} is not one of session {session.pk}: leave --session out to "
+            "import it on its own."
         )
     wanted = list(channel_ids) or list(
         dict.fromkeys([feed.channel_id for feed in feeds]) or fallback
@@ -107,15 +112,30 @@ class RangeImport:
                 job = self._claimed(part)
                 if job:
                     self._waiting.remove(part)
-                    export = self._exporter.start(job.channel_id, job.window)
-                    self._running[export] = (part, job)
-                    return export
+                    return self._started(part, job)
             if self._running:
                 return None
             if time.monotonic() > patience_ends:
-                raise LeaseLost
+                self._give_up_waiting()
             time.sleep(self.PAUSE_S)
         return None
+
+    def _started(self, part: Part, job: Job) -> Export:
+        try:
+            export = self._exporter.start(job.channel_id, job.window)
+        except PollerError:
+            self._release(part)
+            raise
+        self._running[export] = (part, job)
+        return export
+
+    def _give_up_waiting(self) -> None:
+        """Leave what is left to the runs that have been working on its feeds for too long."""
+        ids = {part.feed.pk for part in self._waiting if part.feed}
+        for feed in Feed.objects.filter(pk__in=ids):
+            self._report(leased_elsewhere(feed))
+        self.status = max(self.status, LeaseLost.status)
+        self._waiting.clear()
 
     def _startable(self) -> list[Part]:
         """What waits, but for the feeds that this run is working on already."""
@@ -139,6 +159,8 @@ class RangeImport:
         self.tally = self.tally.plus(outcome.poll.tally)
         if outcome.failure is None:
             self._report(poll_done(outcome.poll))
+            if job.feed:
+                _regain(job.feed.session)
             return
         self._report(poll_failed(outcome.poll, outcome.failure))
         self.status = max(self.status, outcome.failure.status)
@@ -147,3 +169,11 @@ class RangeImport:
 
     def _release(self, *parts: Part) -> None:
         self._leases.release([part.feed.pk for part in parts if part.feed])
+
+
+def _regain(session: Session) -> None:
+    """A session that was given up is so no longer once its last gap is filled."""
+    if session.given_up and not any(
+        feed.coverage.gaps(session.window) for feed in session.feeds.all()
+    ):
+        Session.objects.filter(pk=session.pk).update(given_up=False)

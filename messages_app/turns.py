@@ -48,6 +48,7 @@ class PollRun:
     ) -> None:
         self.tally = Tally()
         self.polls = 0
+        self.failed = 0
         self.status = 0
         self._settings = settings
         self._pace = Pace(settings.window_s, settings.overlap_s, settings.max_span_s)
@@ -154,6 +155,7 @@ class PollRun:
             self._report(poll_done(outcome.poll))
             return
         self._report(poll_failed(outcome.poll, outcome.failure))
+        self.failed += 1
         self.status = max(self.status, outcome.failure.status)
         if not can_be_halved(job.window, outcome.failure):
             turn.is_over = True

@@ -3,7 +3,7 @@
 _discord_poller() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="poll_recent_messages import_messages export_messages session status doctor
-        install-exporter migrate createsuperuser changepassword help"
+        prune demo install-exporter migrate createsuperuser changepassword help"
     local command=${COMP_WORDS[1]} words=
 
     COMPREPLY=()
@@ -29,6 +29,8 @@ _discord_poller() {
     import_messages) words="--start --end --session --channel" ;;
     export_messages) words="--session --format --output --with-deleted" ;;
     status) words="--json" ;;
+    doctor) words="--offline" ;;
+    prune) words="--dry-run" ;;
     install-exporter) words="--version --from --url --sha256 --rollback --folder" ;;
     session)
         if [ "$COMP_CWORD" -eq 2 ]; then

@@ -26,7 +26,10 @@ SYSTEM_PYTHON ?= /usr/bin/python3
 # What the units and the command run.
 service_python ?= $(pkglibdir)/venv/bin/python3
 
-UNITS = poller.target poller.timer poller.service poller-migrate.service
+UNITS = poller.target poller.timer poller.service poller-migrate.service poller-prune.timer \
+	poller-prune.service
+# What an operator may have enabled.
+ENABLED = poller.target poller.timer poller-prune.timer poller-web.socket
 fill_in = sed -e 's|@PYTHON@|$(service_python)|g' -e 's|@pkglibdir@|$(pkglibdir)|g'
 
 .PHONY: install install-application install-files uninstall test-system
@@ -39,7 +42,7 @@ next_steps = 'Installed. Now run, as root:' \
 	'  systemd-tmpfiles --create $(tmpfilesdir)/discord-poller.conf' \
 	'  journalctl --update-catalog' \
 	'  systemctl daemon-reload' \
-	'  systemctl try-restart poller-migrate.service' \
+	'  systemctl try-restart poller-migrate.service poller-web.service' \
 	'and once the token is in /etc/discord-poller/discord-token:' \
 	'  systemctl enable --now poller.timer'
 
@@ -50,8 +53,9 @@ install-application:
 install-files:
 	$(INSTALL) -d $(foreach dir,$(bindir) $(unitdir) $(sysusersdir) $(tmpfilesdir) $(docdir) \
 		$(mandir)/man8 $(completionsdir) $(sysconfdir)/discord-poller,'$(DESTDIR)$(dir)')
-	$(INSTALL_DATA) systemd/poller.target systemd/poller.timer '$(DESTDIR)$(unitdir)'
-	for unit in poller.service poller-migrate.service; do \
+	$(INSTALL_DATA) systemd/poller.target systemd/poller.timer systemd/poller-prune.timer \
+		'$(DESTDIR)$(unitdir)'
+	for unit in poller.service poller-migrate.service poller-prune.service; do \
 		$(fill_in) systemd/$$unit.in > '$(DESTDIR)$(unitdir)'/$$unit || exit; \
 		chmod 644 '$(DESTDIR)$(unitdir)'/$$unit || exit; \
 	done
@@ -70,8 +74,8 @@ install-files:
 		$(INSTALL) -m 640 systemd/poller.conf '$(DESTDIR)$(sysconfdir)/discord-poller'
 
 uninstall: ## remove what install put there; settings, token and database stay
-	@if test -z '$(DESTDIR)' && systemctl --quiet is-enabled poller.timer poller.target 2>/dev/null; then \
-		echo 'discord-poller is enabled. First run: systemctl disable --now poller.target poller.timer' >&2; \
+	@if test -z '$(DESTDIR)' && systemctl --quiet is-enabled $(ENABLED) 2>/dev/null; then \
+		echo 'discord-poller is enabled. First run: systemctl disable --now $(ENABLED)' >&2; \
 		exit 1; \
 	fi
 	rm -f $(foreach unit,$(UNITS),'$(DESTDIR)$(unitdir)/$(unit)') \
@@ -82,4 +86,4 @@ uninstall: ## remove what install put there; settings, token and database stay
 
 test-system: $(VENV)/dev ## boot Debian 12 and 13 and drive an installation there (as root; 10 minutes)
 	@tests/system/prerequisites
-	$(PYTHON) -m pytest --override-ini addopts=--strict-markers -n 4 --dist loadgroup tests/system
+	$(PYTHON) -m pytest --override-ini addopts=--strict-markers -n 4 tests/system

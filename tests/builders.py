@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from django.db import connection
 
 from messages_app.models import Channel, Feed, Poll, Session
 from messages_app.windows import Coverage, Window
@@ -18,6 +22,14 @@ def at(minutes: float) -> datetime:
 
 def span(start_min: float, end_min: float) -> Window:
     return Window(at(start_min), at(end_min))
+
+
+def settle_database() -> None:
+    """Leave the database as if nobody had used it for a while, so that the gate trusts it."""
+    connection.close()
+    if connection.vendor == "sqlite":
+        a_minute_ago = time.time() - 60
+        os.utime(connection.settings_dict["NAME"], (a_minute_ago, a_minute_ago))
 
 
 def make_session(start_min: float = 0, end_min: float = 60, **values: Any) -> Session:
@@ -40,8 +52,9 @@ def make_feed(
 
 def make_poll(feed: Feed | None, started_min: float = 0, **values: Any) -> Poll:
     """A successful poll of a feed that took 4 s, unless `values` say otherwise."""
+    channel = feed.channel if feed else Channel.objects.get_or_create(pk=200)[0]
     defaults: dict[str, Any] = {
-        "channel_id": feed.channel_id if feed else 200,
+        "channel": channel,
         "purpose": Poll.Purpose.NEWEST,
         "window_start": at(started_min - 1),
         "window_end": at(started_min),

@@ -1,9 +1,10 @@
-"""Commands run inside the test's process, where one of their own would add nothing but time."""
+"""The commands, as processes of their own or, where that adds only time, in the test's."""
 
 from __future__ import annotations
 
 import io
 import os
+import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -17,6 +18,37 @@ from messages_app.errors import PollerError
 
 MANAGE = str(Path(CHECKOUT) / "manage.py")
 REPLAY = f"{sys.executable} {MANAGE} replay"
+
+
+class Manage:
+    """Runs `manage.py` as a process of its own."""
+
+    def __init__(self, environ: dict[str, str]) -> None:
+        self.environ = environ
+
+    def __call__(self, *arguments: str, status: int = 0, **environ: str) -> str:
+        """Run a command to its end; return what it printed, check its exit status."""
+        done = subprocess.run(
+            [sys.executable, MANAGE, *arguments],
+            env=self.environ | environ,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        output = done.stdout + done.stderr
+        assert done.returncode == status, output
+        assert "Traceback" not in output, output
+        return output
+
+    def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
+        """Start a command and leave it running."""
+        return subprocess.Popen(
+            [sys.executable, MANAGE, *arguments],
+            env=self.environ | environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
 
 class Commands:

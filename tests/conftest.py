@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -12,7 +10,21 @@ from urllib.parse import quote
 import pytest
 from django.db import connection
 
-from tests.commands import MANAGE, REPLAY, Commands
+from tests.commands import REPLAY, Commands, Manage
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if connection.vendor != "sqlite":
+        others = [item for item in items if item.get_closest_marker("sqlite")]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where CI runs, a test that is skipped for want of a program is a failure."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if "CI" in os.environ and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture
@@ -34,37 +46,6 @@ def environ(database_url: str, tmp_path: Path) -> dict[str, str]:
         "POLLER_EXPORTER": REPLAY,
         "DISCORD_TOKEN": "the.test.token",
     }
-
-
-class Manage:
-    """Runs `manage.py` as a process of its own."""
-
-    def __init__(self, environ: dict[str, str]) -> None:
-        self.environ = environ
-
-    def __call__(self, *arguments: str, status: int = 0, **environ: str) -> str:
-        """Run a command to its end; return what it printed, check its exit status."""
-        done = subprocess.run(
-            [sys.executable, MANAGE, *arguments],
-            env=self.environ | environ,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        output = done.stdout + done.stderr
-        assert done.returncode == status, output
-        assert "Traceback" not in output, output
-        return output
-
-    def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
-        """Start a command and leave it running."""
-        return subprocess.Popen(
-            [sys.executable, MANAGE, *arguments],
-            env=self.environ | environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from messages_app.environment import NAMES, SNOWFLAKE_MAX, Settings, snowflake
 from messages_app.errors import ConfigurationError
-from tests.conftest import Manage
+from tests.commands import Manage
 
 # Each of these is refused, with words of the sentence that says so.
 IMPOSSIBLE = {

@@ -8,8 +8,7 @@ import pytest
 
 from messages_app.models import Channel, Feed, Session
 from messages_app.windows import Coverage, Window
-from tests.commands import Commands
-from tests.conftest import Manage
+from tests.commands import Commands, Manage
 
 RACE = ("session", "add", "Race", "--start", "2026-05-01T18:00", "--end", "2026-05-01T20:00")
 SIX = datetime(2026, 5, 1, 18, tzinfo=UTC)

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from messages_app.environment import SNOWFLAKE_MAX, Settings, snowflake
-from messages_app.errors import DatabaseUnavailable, PollerError, UsageError
+from messages_app.errors import PollerError, UsageError
 from messages_app.interruption import Interrupted, die_of
 from messages_app.models import Session
+from messages_app.outage import outages_told
 from messages_app.scheduling import DISCORD_TIMES
 from messages_app.schema import check_schema
 
@@ -28,6 +25,8 @@ class PollerCommand(BaseCommand):
 
     # The checks cost more than a whole poll, and `manage.py check` and CI run them.
     requires_system_checks: list[str] = []
+    # Whether it can do nothing on a database that is not migrated.
+    needs_the_schema = True
 
     def run_from_argv(self, argv: list[str]) -> None:
         try:
@@ -48,7 +47,8 @@ class PollerCommand(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         with outages_told():
-            check_schema()
+            if self.needs_the_schema:
+                check_schema()
             return super().execute(*args, **options)
 
     @property
@@ -68,40 +68,6 @@ def flush_output() -> None:
     except OSError as error:
         sys.stdout = None
         raise UsageError(f"The output cannot be written ({error.strerror}).") from None
-
-
-@contextmanager
-def outages_told() -> Iterator[None]:
-    """Raise DatabaseUnavailable for what Django raises where the database cannot be used."""
-    try:
-        yield
-    except DatabaseError as error:
-        # The plain DatabaseError is SQLite's for a file that is none of its own, or damaged.
-        # Its other kinds tell of a mistake in this program, and must not look like an outage.
-        if isinstance(error, OperationalError) or type(error) is DatabaseError:
-            raise _unavailable(error) from error
-        raise
-    except InterfaceError as error:
-        raise _unavailable(error) from error
-
-
-def _unavailable(error: Exception) -> DatabaseUnavailable:
-    """What an operator must know of a database that cannot be used."""
-    reason = " ".join(str(error).split())
-    if isinstance(error.__cause__, sqlite3.Error):
-        path = connection.settings_dict["NAME"]
-        remedy = {
-            "database is locked": "another program holds it; end that program",
-            "database or disk is full": "free some space; the database is whole",
-            "unable to open database file": "check that its folder exists and who may write it",
-            "attempt to write a readonly database": "check who may write the file and its folder",
-            "file is not a database": "correct DATABASE_URL, or put a backup in its place",
-            "database disk image is malformed": "put a backup in its place",
-        }.get(reason, "check the disk and the file")
-        return DatabaseUnavailable(f"The database {path} cannot be used ({reason}): {remedy}.")
-    return DatabaseUnavailable(
-        f"The database cannot be reached ({reason}): check that it runs and DATABASE_URL."
-    )
 
 
 def utc_now() -> datetime:

@@ -13,6 +13,19 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name="PrunedPolls",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("totals", models.JSONField(default=dict)),
+            ],
+            options={"verbose_name_plural": "pruned polls"},
+        ),
+        migrations.CreateModel(
             name="Channel",
             fields=[
                 (

@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.db import migrations
 
 # New messages are indexed batch by batch by messages_app.search.index_new: an insert trigger would
@@ -23,7 +25,7 @@ SQLITE = (
         INSERT INTO messages_app_search (messages_app_search, rowid, content)
             VALUES ('delete', old.discord_id, old.content);
     END
-    """,
+    """,  # noqa: S608 - nothing but INDEXED is put in
     f"""
     CREATE TRIGGER messages_app_search_update AFTER UPDATE OF content ON messages_app_message
     WHEN old.content <> new.content BEGIN
@@ -49,15 +51,15 @@ POSTGRESQL = (
 POSTGRESQL_BACK = ("DROP INDEX messages_app_search",)
 
 
-def create_index(apps, schema_editor):
+def create_index(_apps: Any, schema_editor: Any) -> None:
     _execute(schema_editor, SQLITE, POSTGRESQL)
 
 
-def drop_index(apps, schema_editor):
+def drop_index(_apps: Any, schema_editor: Any) -> None:
     _execute(schema_editor, SQLITE_BACK, POSTGRESQL_BACK)
 
 
-def _execute(schema_editor, sqlite, postgresql):
+def _execute(schema_editor: Any, sqlite: tuple[str, ...], postgresql: tuple[str, ...]) -> None:
     statements = postgresql if schema_editor.connection.vendor == "postgresql" else sqlite
     for statement in statements:
         schema_editor.execute(statement)

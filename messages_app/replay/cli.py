@@ -53,6 +53,9 @@ def _run(argv: list[str], environment: Mapping[str, str]) -> int:
     started_ms = read_clock(environment)
     plan = read_plan(environment.get("REPLAY_FAULT", ""), started_ms)
     version = parse_version(environment.get("REPLAY_VERSION", ""))
+    if argv == ["--version"]:
+        _say("v" + ".".join(map(str, version)))
+        return 0
     _record(argv, environment, plan, started_ms)
     conversation = read_conversation(environment)
     arguments = command_line.parse(argv, environment)

@@ -18,6 +18,8 @@ LEASED_ELSEWHERE = "852e73dad3314f049cf9d008929ed4a9"
 SESSION_CLOSED = "f20c466f2e704b1e850f1ed576e2adbe"
 SESSION_GIVEN_UP = "ac287eb55df544938c5a1f4ea837d5f0"
 RUN_DONE = "5bb4649b64f5463c9b748c2cb26e80e1"
+PING_FAILED = "06a524df217c43579f671b21d5695658"
+TEXTFILE_FAILED = "fa4882a5f0464ebb867001afffa7bcd8"
 
 # syslog's priorities
 ERROR, WARNING, NOTICE, INFO = 3, 4, 5, 6
@@ -107,6 +109,29 @@ def session_given_up(session: Session, gap_s: float) -> Event:
         f"{gap_s:.0f} s: `session show {session.pk}` lists them, and `import_messages --start … "
         f"--end … --session {session.pk}` fills them.",
         {"SESSION_ID": str(session.pk)},
+    )
+
+
+def ping_failed(problem: str) -> Event:
+    """The dead-man's switch could not be reached; it will raise its alarm if this goes on."""
+    return Event(
+        PING_FAILED,
+        WARNING,
+        f"The ping to POLLER_PING_URL was not delivered ({problem}): check the address and the "
+        "network; the poll is not concerned.",
+        {},
+    )
+
+
+def textfile_failed(path: str, error: Exception) -> Event:
+    """The metrics' file could not be written."""
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return Event(
+        TEXTFILE_FAILED,
+        WARNING,
+        f"The metrics cannot be written to {path} ({reason}): check POLLER_METRICS_TEXTFILE and "
+        "who may write its folder; the poll is not concerned.",
+        {},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,25 @@ UNICODE = Marks("█", "░", "·", "✓", "✗")
 ASCII = Marks("#", "-", ".", "ok", "!!")
 
 
+def marks_for(stream: object) -> Marks:
+    """The characters that this output can show."""
+    return UNICODE if _encoding(stream).lower().startswith("utf") else ASCII
+
+
+def writable(text: str, stream: object) -> str:
+    """`text` with a question mark for whatever this output cannot show."""
+    return text.encode(_encoding(stream), "replace").decode(_encoding(stream))
+
+
+def terminal_width() -> int:
+    """The columns of the terminal; 100 where there is none."""
+    return max(shutil.get_terminal_size((100, 24)).columns, 40)
+
+
+def _encoding(stream: object) -> str:
+    return getattr(stream, "encoding", None) or "ascii"
+
+
 @dataclass(frozen=True)
 class Screen:
     """Where a situation is shown: `width` in columns, and a paint for each verdict."""
@@ -52,7 +72,7 @@ class Screen:
         """`text` in lines of the screen's width, the first after `first`."""
         return textwrap.wrap(
             text,
-            max(self.width, 40),
+            self.width,
             initial_indent=first,
             subsequent_indent=" " * indent,
             break_long_words=False,

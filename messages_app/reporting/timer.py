@@ -123,7 +123,7 @@ def _state(timer: Mapping[str, str], next_elapse: datetime | None) -> TimerState
 def _next_elapse(timer: Mapping[str, str], now: datetime, monotonic_s: float) -> datetime | None:
     """The earlier of the two clocks' next elapses; None where neither has one."""
     at = [_instant(timer.get("NextElapseUSecRealtime", ""))]
-    since_boot_s = _seconds(timer.get("NextElapseUSecMonotonic", ""))
+    since_boot_s = span_seconds(timer.get("NextElapseUSecMonotonic", ""))
     if since_boot_s is not None:
         at.append(now + timedelta(seconds=since_boot_s - monotonic_s))
     return min((instant for instant in at if instant), default=None)
@@ -135,7 +135,7 @@ def _instant(text: str) -> datetime | None:
     return datetime.fromisoformat(f"{match[1]}+00:00") if match else None
 
 
-def _seconds(text: str) -> float | None:
+def span_seconds(text: str) -> float | None:
     """A span as systemd writes it (`1d 3h 2min 1.5s`), or None for `infinity` and nothing."""
     parts = re.findall(r"([\d.]+)([a-z]+)", text)
     if not parts or any(unit not in _UNIT_SECONDS for _, unit in parts):

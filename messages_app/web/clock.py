@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 
-from messages_app.reporting.sessions import duration
-
 
 @dataclass(frozen=True)
 class Clock:
@@ -71,16 +69,6 @@ def offset(delta: timedelta) -> str:
     sign = "+" if seconds >= 0 else "\N{MINUS SIGN}"
     seconds = abs(seconds)
     return f"{sign}{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-
-
-def exact_duration(delta: timedelta) -> str:
-    """A duration to the second, for gaps: 40 s, 3 min, 3 min 20 s."""
-    seconds = max(int(delta.total_seconds()), 0)
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600 and seconds % 60:
-        return f"{seconds // 60} min {seconds % 60} s"
-    return duration(delta)
 
 
 def zone_called(name: str) -> tzinfo | None:

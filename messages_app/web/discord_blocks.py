@@ -6,9 +6,13 @@ Quotes, headings and code blocks stand at the left edge only, as on Discord, not
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
+
+if TYPE_CHECKING:
+    from markdown_it.ruler import RuleOptionsType
 
 HEADING = re.compile(r"(#{1,3}) +(\S.*)")
 SUBTEXT = re.compile(r"-# +(\S.*)")
@@ -16,7 +20,7 @@ LANGUAGE = re.compile(r"[\w+.#-]{1,20}\n")
 
 
 def teach(parser: MarkdownIt) -> None:
-    interrupting = {"alt": ["paragraph", "list"]}
+    interrupting: RuleOptionsType = {"alt": ["paragraph", "list"]}
     ruler = parser.block.ruler
     ruler.at("paragraph", _paragraph)
     ruler.before("list", "discord_fence", _fence, interrupting)
@@ -76,14 +80,14 @@ def _quote(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     return True
 
 
-def _heading(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+def _heading(state: StateBlock, start: int, _end: int, silent: bool) -> bool:
     match = None if state.level else HEADING.fullmatch(_line(state, start))
     if match and not silent:
         _push_line(state, start, match[2], f"h h{len(match[1])}")
     return bool(match)
 
 
-def _subtext(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+def _subtext(state: StateBlock, start: int, _end: int, silent: bool) -> bool:
     match = None if state.level else SUBTEXT.fullmatch(_line(state, start))
     if match and not silent:
         _push_line(state, start, match[1], "subtext")
@@ -98,7 +102,7 @@ def _push_line(state: StateBlock, line: int, text: str, css_class: str) -> None:
     state.line = line + 1
 
 
-def _paragraph(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+def _paragraph(state: StateBlock, start: int, _end: int, _silent: bool) -> bool:
     """Lines up to an empty one, another block, or the end of the list item that they are in."""
     terminators = state.md.block.ruler.getRules("paragraph")
     outer, state.parentType = state.parentType, "paragraph"

@@ -14,6 +14,7 @@ from messages_app.search import matching, terms
 from messages_app.windows import Window
 
 # A question mark that ends a word, of any script; one inside an address is none.
+# ruff: noqa: RUF001 - that the marks look alike is the point
 QUESTION = r"[?？؟]+[\"'»”’)\]!|*_~]*(\s|$)"
 LONGEST_TEXT = 200
 

@@ -6,7 +6,7 @@ Whatever the text, only the tags and attributes of ALLOWED come out (a property 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from html import escape
@@ -45,7 +45,7 @@ EMOJI_HOST = "https://cdn.discordapp.com/emojis"
 
 _PLAIN = re.compile(r"[^\\*_~|`<>\[\]:@#+\-\d\n]*")
 _ONLY_EMOJI = re.compile(
-    r"(?:<a?:\w{2,32}:\d{5,20}>|[\u2600-\u27bf\U0001f1e6-\U0001faff\u200d\ufe0f\s]){1,60}"
+    r"(?:<a?:\w{2,32}:\d{1,20}>|[\u2600-\u27bf\U0001f1e6-\U0001faff\u200d\ufe0f\s]){1,60}"
 )
 
 
@@ -96,7 +96,7 @@ def _parser() -> MarkdownIt:
         "emoji": _emoji,
         "timestamp": _timestamp,
     }.items():
-        parser.add_render_rule(name, render)
+        parser.add_render_rule(name, _rule(render))
     return parser
 
 
@@ -105,34 +105,41 @@ class _DiscordMarkdown(MarkdownIt):
         return url.lower().startswith(("http://", "https://"))
 
 
-def _strong_open(
-    renderer: Any, tokens: Sequence[Token], index: int, options: Any, env: Any
-) -> str:
-    return "<u>" if tokens[index].markup == "__" else "<strong>"
+def _rule(render: Callable[[Token, Any], str]) -> Callable[..., str]:
+    """`render`, which wants a token and the environment, as markdown-it calls it."""
+
+    def rule(
+        _renderer: object, tokens: Sequence[Token], index: int, _options: object, env: Any
+    ) -> str:
+        return render(tokens[index], env)
+
+    return rule
 
 
-def _strong_close(
-    renderer: Any, tokens: Sequence[Token], index: int, options: Any, env: Any
-) -> str:
-    return "</u>" if tokens[index].markup == "__" else "</strong>"
+def _strong_open(token: Token, _env: Any) -> str:
+    return "<u>" if token.markup == "__" else "<strong>"
 
 
-def _link_open(renderer: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-    href = str(tokens[index].attrs.get("href", ""))
+def _strong_close(token: Token, _env: Any) -> str:
+    return "</u>" if token.markup == "__" else "</strong>"
+
+
+def _link_open(token: Token, _env: Any) -> str:
+    href = str(token.attrs.get("href", ""))
     if not href.lower().startswith(("http://", "https://")):
         return "<a>"  # «[text]()» is the one way to get here
-    title = str(tokens[index].attrs.get("title", ""))
+    title = str(token.attrs.get("title", ""))
     shown = f' title="{escape(title)}"' if title else ""
     return f'<a href="{escape(href)}"{shown} rel="noopener noreferrer nofollow" target="_blank">'
 
 
-def _fence(renderer: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+def _fence(token: Token, _env: Any) -> str:
     # The tab stop lets the keyboard scroll a long line.
-    return f'<pre tabindex="0"><code>{escape(tokens[index].content)}</code></pre>'
+    return f'<pre tabindex="0"><code>{escape(token.content)}</code></pre>'
 
 
-def _mention(renderer: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-    kind, discord_id = tokens[index].meta["kind"], tokens[index].meta["id"]
+def _mention(token: Token, env: Any) -> str:
+    kind, discord_id = token.meta["kind"], token.meta["id"]
     names: Names = env["names"]
     if kind == "#":
         shown = "#" + names.channels.get(discord_id, "unknown-channel")
@@ -141,13 +148,13 @@ def _mention(renderer: Any, tokens: Sequence[Token], index: int, options: Any, e
     elif kind == "@":
         shown = "@" + names.users.get(discord_id, "unknown-user")
     else:
-        shown = tokens[index].content
+        shown = token.content
     return f'<span class="mention">{escape(shown)}</span>'
 
 
-def _emoji(renderer: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-    name, discord_id = tokens[index].meta["name"], tokens[index].meta["id"]
-    return emoji_html(name, discord_id, tokens[index].meta["animated"], env["setting"].pictures)
+def _emoji(token: Token, env: Any) -> str:
+    name, discord_id = token.meta["name"], token.meta["id"]
+    return emoji_html(name, discord_id, token.meta["animated"], env["setting"].pictures)
 
 
 def emoji_html(name: str, discord_id: int, animated: bool, pictures: bool) -> str:
@@ -162,10 +169,10 @@ def emoji_html(name: str, discord_id: int, animated: bool, pictures: bool) -> st
     )
 
 
-def _timestamp(renderer: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+def _timestamp(token: Token, env: Any) -> str:
     clock: Clock = env["setting"].clock
-    instant = tokens[index].meta["instant"]
-    shown = clock.discord_style(instant, tokens[index].meta["style"])
+    instant = token.meta["instant"]
+    shown = clock.discord_style(instant, token.meta["style"])
     return (
         f'<time datetime="{instant.isoformat()}" title="{escape(clock.full(instant))}">'
         f"{escape(shown)}</time>"

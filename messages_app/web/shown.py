@@ -99,6 +99,7 @@ class ShownMessage:
     full_time: str
     edited: str
     deleted: str
+    deleted_full: str
     author: Author
     html: SafeString
     spoken: bool
@@ -137,18 +138,19 @@ def shown(message: Message, raw: Object, around: Surroundings, setting: Setting)
         for revision in around.former.get(message.discord_id, ())
     ]
     forwarded = raw_json.part(raw, "forwardedMessage")
-    deleted = clock.full(message.deleted_at) if message.deleted_at else ""
+    deleted_at = message.deleted_at
     channel = around.names.channels.get(message.channel_id, "")
     return ShownMessage(
         id=message.discord_id,
         key=str(Key.of(message)),
-        version=f"{message.fingerprint & 0xFFFFFFFF:x}{'d' if deleted else ''}{len(former)}",
+        version=f"{message.fingerprint & 0xFFFFFFFF:x}{'d' if deleted_at else ''}{len(former)}",
         href=f"/messages/{message.discord_id}/",
         timestamp=message.timestamp,
         time=clock.short(message.timestamp),
         full_time=clock.full(message.timestamp),
         edited=clock.full(message.edited_at) if message.edited_at else "",
-        deleted=deleted,
+        deleted=clock.short(deleted_at) if deleted_at else "",
+        deleted_full=clock.full(deleted_at) if deleted_at else "",
         author=author(message, raw, setting),
         html=html(message.content),
         spoken=message.type in SPOKEN_TYPES,

@@ -28,8 +28,8 @@ def count_failure(request: HttpRequest, name: str) -> None:
 
 def client_address(request: HttpRequest) -> str:
     """Who asks: behind a proxy on this machine, the address that the proxy saw."""
-    peer = request.META.get("REMOTE_ADDR", "")
-    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
+    peer = str(request.META.get("REMOTE_ADDR", ""))
+    forwarded = str(request.META.get("HTTP_X_FORWARDED_FOR", "")).rpartition(",")[2].strip()
     return forwarded if forwarded and _is_local(peer) else peer
 
 

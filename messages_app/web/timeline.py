@@ -16,8 +16,8 @@ from typing import Any
 from django.db.models import CharField, Count, Func
 
 from messages_app.models import Message
-from messages_app.web.clock import Clock, exact_duration
-from messages_app.web.watching import SessionState, polls_since
+from messages_app.web.clock import Clock
+from messages_app.web.watching import SessionState, exact_duration, polls_since
 from messages_app.windows import Coverage, Window
 
 WIDTH, HEIGHT = 1000, 64
@@ -62,22 +62,16 @@ class Timeline:
     unit: str
     marks: Sequence[str]
 
-    @property
-    def summary(self) -> str:
-        """What the drawing shows, in a sentence."""
-        gaps = f"{len(self.gaps)} gaps" if len(self.gaps) != 1 else "1 gap"
-        return f"{self.total} messages, at most {self.peak} in {self.unit}; {gaps} in the coverage"
-
 
 class _MinuteOf(Func):
     """The minute of a time, in UTC, as text."""
 
     output_field = CharField()
 
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+    def as_sqlite(self, compiler: Any, connection: Any, **_context: Any) -> Any:
         return super().as_sql(compiler, connection, template="substr(%(expressions)s, 1, 16)")
 
-    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+    def as_postgresql(self, compiler: Any, connection: Any, **_context: Any) -> Any:
         template = "to_char(%(expressions)s AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')"
         return super().as_sql(compiler, connection, template=template)
 
@@ -167,9 +161,7 @@ def _counts(state: SessionState, part: Window) -> dict[datetime, int]:
         .values_list("minute")
         .annotate(Count("discord_id"))
     )
-    return {
-        datetime.fromisoformat(minute).replace(tzinfo=UTC): count for minute, count in rows
-    }
+    return {datetime.fromisoformat(minute).replace(tzinfo=UTC): count for minute, count in rows}
 
 
 def _add(minutes: dict[datetime, int], more: dict[datetime, int]) -> None:
@@ -211,8 +203,9 @@ def _bar(
 def _stretch(part: Window, window: Window, clock: Clock, what: str) -> Stretch:
     x = _x(part.start, window)
     width = max(_x(part.end, window) - x, 1.5)
-    return Stretch(x, round(width, 2), f"{what}: {clock.minute(part.start)} to "
-                   f"{clock.minute(part.end)}")
+    return Stretch(
+        x, round(width, 2), f"{what}: {clock.minute(part.start)} to {clock.minute(part.end)}"
+    )
 
 
 def _length(gap: Window) -> str:

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import path
+from django.views.generic import RedirectView
 
 from messages_app.web.access import open_to_all
-from messages_app.web.views import account, home, live, session
+from messages_app.web.views import account, api, downloads, home, live, schedule, session
 
 urlpatterns = [
+    # The admin's own login would be one without a limit on failures.
+    path(
+        "admin/login/",
+        open_to_all(RedirectView.as_view(pattern_name="login", query_string=True)),
+    ),
+    path("admin/", admin.site.urls),
     path("", home.home, name="home"),
     path("login/", account.login, name="login"),
     path("logout/", open_to_all(LogoutView.as_view()), name="logout"),
     path("choices/", account.choose, name="choices"),
     path("sessions/<int:session_id>/", session.session_page, name="session"),
     path("sessions/<int:session_id>/live/", live.live, name="live"),
+    path("sessions/<int:session_id>/download/<str:kind>/", downloads.download, name="download"),
     path("messages/<int:message_id>/", session.permalink, name="message"),
+    path("schedule/", schedule.add, name="schedule"),
+    path("schedule/notes/", schedule.notes, name="schedule_notes"),
+    path("schedule/<int:session_id>/", schedule.edit, name="edit_session"),
+    path("schedule/<int:session_id>/end/", schedule.end, name="end_session"),
+    path("api/sessions/", api.sessions, name="api_sessions"),
+    path("api/sessions/<int:session_id>/", api.session, name="api_session"),
+    path("api/sessions/<int:session_id>/messages/", api.messages, name="api_messages"),
+    path("api/state/", api.state, name="api_state"),
 ]

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, Q, Subquery
 
 from messages_app.models import Feed, Poll, Session
 from messages_app.reporting.sessions import duration, session_state
-from messages_app.web.clock import exact_duration
 from messages_app.windows import Coverage, Window
 
 # How often the timer polls, and after how long without a good poll a live page says so.
 TICK = timedelta(seconds=30)
 STALE_AFTER = timedelta(seconds=95)
+# What a page that was left open for days may ask about.
+MOST_FEEDS, MOST_POLLS = 200, 2000
+_VERSION_PART = re.compile(r"(\d{1,18})-(\d{1,18})-\d{1,18}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,9 @@ class SessionState:
 def states(sessions: Sequence[Session], now: datetime) -> list[SessionState]:
     """The state of each session, in three queries however many they are."""
     feeds = list(_feeds_of(session.pk for session in sessions))
-    last_polls = Poll.objects.in_bulk([feed.last_poll_id for feed in feeds if feed.last_poll_id])
+    last_polls = Poll.objects.in_bulk(
+        [poll_id for feed in feeds if (poll_id := _last_poll_of(feed))]
+    )
     return [
         _state(session, [feed for feed in feeds if feed.session_id == session.pk], last_polls, now)
         for session in sessions
@@ -90,13 +95,21 @@ def version_of(session_id: int) -> str:
 
 def polls_since(version: str) -> list[Poll]:
     """The polls that ended after `version` was current, of the feeds that it names."""
-    known = [part.split("-") for part in version.split(".") if part]
-    if not all(len(part) == 3 and all(word.isdigit() for word in part) for part in known):
-        return []
-    polls: list[Poll] = []
-    for feed_id, poll_id, _ in known:
-        polls += Poll.objects.filter(feed=int(feed_id), id__gt=int(poll_id))[:1000]
-    return polls
+    known = [match for part in version.split(".") if (match := _VERSION_PART.fullmatch(part))]
+    later = Q()
+    for match in known[:MOST_FEEDS]:
+        later |= Q(feed=int(match[1]), id__gt=int(match[2]))
+    return list(Poll.objects.filter(later)[:MOST_POLLS]) if later else []
+
+
+def exact_duration(delta: timedelta) -> str:
+    """A duration to the second, for gaps: 40 s, 3 min, 3 min 20 s."""
+    seconds = max(int(delta.total_seconds()), 0)
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600 and seconds % 60:
+        return f"{seconds // 60} min {seconds % 60} s"
+    return duration(delta)
 
 
 def _feeds_of(session_ids: Iterable[int]) -> Iterable[Feed]:
@@ -112,6 +125,12 @@ def _last_poll_id() -> Subquery:
     # The newest by time, since the index on feed and time finds it with one step.
     newest = Poll.objects.filter(feed=OuterRef("pk")).order_by("-started_at", "-id")
     return Subquery(newest.values("id")[:1])
+
+
+def _last_poll_of(feed: Feed) -> int | None:
+    """What `_feeds_of` has annotated the feed with."""
+    poll_id: int | None = vars(feed)["last_poll_id"]
+    return poll_id
 
 
 def _version(rows: Iterable[tuple[int, int | None, int]]) -> str:
@@ -133,7 +152,7 @@ def _state(
         gaps=gaps.windows,
         feeds=told,
         freshness=_freshness(session, told, now),
-        version=_version((feed.pk, feed.last_poll_id, feed.failures) for feed in feeds),
+        version=_version((feed.pk, _last_poll_of(feed), feed.failures) for feed in feeds),
         elapsed=min(max((now - session.start_time) / length, 0.0), 1.0),
     )
 
@@ -156,7 +175,7 @@ def _feed_state(
         end = covered.windows[-1].end  # later is not missing yet: the next poll reads it
     if end and end > session.start_time:
         gaps = covered.gaps(Window(session.start_time, end))
-    return FeedState(feed, gaps, covered, last_polls.get(feed.last_poll_id or 0))
+    return FeedState(feed, gaps, covered, last_polls.get(_last_poll_of(feed) or 0))
 
 
 def _freshness(session: Session, feeds: Sequence[FeedState], now: datetime) -> Freshness:

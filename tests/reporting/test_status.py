@@ -17,7 +17,7 @@ from messages_app.reporting.status_json import broken_document, status_document
 from messages_app.reporting.status_text import ASCII, UNICODE, Screen, bar, status_text
 from messages_app.reporting.timer import TimerHealth, TimerState
 from tests.builders import at, make_feed, make_poll, make_session, span
-from tests.conftest import Manage
+from tests.commands import Manage
 
 WAITING = TimerHealth(TimerState.WAITING, at(30.5))
 UNKNOWN = TimerHealth(TimerState.UNKNOWN)

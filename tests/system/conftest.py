@@ -1,25 +1,57 @@
-"""The machines of the tests: one of each suite to be driven, one more for the real period."""
+"""The machines of the tests: one of each suite to be driven, one more for the real period.
 
-from collections.abc import Iterator
+They are driven side by side, each by one worker of pytest-xdist: a test's id ends with the name of
+its machine.
+"""
+
+import re
+from collections.abc import Generator, Iterator
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.system.disks import SUITES, installed
 from tests.system.machine import Machine
 from tests.system.server import CHANNEL, Server
 
 
+class OneWorkerForEachMachine(LoadScopeScheduling):  # type: ignore[misc]
+    """Sends all tests of a machine to one worker, whatever their files."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        found = re.search(r"\[([a-z]+_[a-z]+)", nodeid)
+        assert found, f"{nodeid} uses no machine"
+        return found[1]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> OneWorkerForEachMachine:
+    return OneWorkerForEachMachine(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the end of the machine's journal beside a failure."""
+    report = yield
+    for part in getattr(item, "funcargs", {}).values():
+        machine = part.machine if isinstance(part, Server) else part
+        if call.excinfo and isinstance(machine, Machine):
+            lines = machine.run("journalctl", "--no-pager", "--lines=60", check=False).stdout
+            report.sections.append((f"journal of {machine.name}", lines))
+            break
+    return report
+
+
 def _suites(purpose: str) -> list[object]:
-    """Each suite, with the mark that keeps a machine's tests on one worker of pytest-xdist."""
-    return [
-        pytest.param(name, marks=pytest.mark.xdist_group(f"{name}-{purpose}")) for name in SUITES
-    ]
+    return [pytest.param(suite, id=f"{suite.name}_{purpose}") for suite in SUITES]
 
 
 @pytest.fixture(scope="session", params=_suites("driven"))
 def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
     """A booted machine on which `make install` was run, with a live session of one channel."""
-    with Machine(request.param, installed(SUITES[request.param])) as machine:
+    suite = request.param
+    with Machine(suite.name, installed(suite)) as machine:
         server = Server(machine)
         server.reset()
         server.add_session("--channel", CHANNEL)
@@ -37,14 +69,16 @@ def server(machine: Machine) -> Server:
 @pytest.fixture(params=_suites("period"))
 def undisturbed(request: pytest.FixtureRequest) -> Iterator[Server]:
     """discord-poller on a machine of its own, with the units as they are shipped."""
-    with Machine(f"{request.param}-period", installed(SUITES[request.param])) as machine:
+    suite = request.param
+    with Machine(f"{suite.name}-period", installed(suite)) as machine:
         server = Server(machine)
         server.reset(period_s=None)
         yield server
 
 
-@pytest.fixture(params=_suites("driven"))
+@pytest.fixture(params=_suites("period"))
 def fresh(request: pytest.FixtureRequest) -> Iterator[Machine]:
     """A machine on which `make install` was run just now and nothing else."""
-    with Machine(f"{request.param}-fresh", installed(SUITES[request.param])) as machine:
+    suite = request.param
+    with Machine(f"{suite.name}-fresh", installed(suite)) as machine:
         yield machine

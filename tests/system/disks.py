@@ -44,12 +44,10 @@ class Suite:
 
 
 # The two ways to the journal: the distribution's module, and one built at installation.
-SUITES = {
-    "bookworm": Suite("bookworm", "3.11", ("python3-systemd",)),
-    "trixie": Suite(
-        "trixie", "3.13", ("libsystemd-dev", "pkg-config", "gcc", "libc6-dev", "python3-dev")
-    ),
-}
+SUITES = (
+    Suite("bookworm", "3.11", ("python3-systemd",)),
+    Suite("trixie", "3.13", ("libsystemd-dev", "pkg-config", "gcc", "libc6-dev", "python3-dev")),
+)
 
 
 def debian(suite: Suite) -> Path:

@@ -55,7 +55,6 @@ class Machine:
             lower = ":".join(str(layer) for layer in reversed(self._layers))
             options = f"lowerdir={lower},upperdir={self.upper},workdir={self._folder}/work"
             _host("mount", "-t", "overlay", "overlay", "-o", options, str(self.root))
-            self._cgroup.mkdir()
             self.boot()
         except BaseException:
             self.remove()
@@ -69,6 +68,7 @@ class Machine:
         """Start the machine and return when its boot is complete."""
         # Each machine in a cgroup of its own: two in one disturb each other's units. It has only
         # a loopback network, so two machines may use one port, and none can reach out.
+        self._cgroup.mkdir(exist_ok=True)
         with (self._folder / "console.log").open("ab") as console:
             self._nspawn = subprocess.Popen(
                 [
@@ -182,7 +182,7 @@ class Machine:
     def crash(self) -> None:
         """Cut the power: every process ends at once, nothing is told."""
         assert self._nspawn is not None
-        (self._cgroup / "cgroup.kill").write_text("1")
+        self._end_cgroup()
         self._nspawn.wait(BOOT_LIMIT_S)
 
     def keep(self, folder: Path) -> None:
@@ -194,12 +194,16 @@ class Machine:
         if self._nspawn is not None and self._nspawn.poll() is None:
             self._nspawn.send_signal(signal.SIGKILL)
             self._nspawn.wait(BOOT_LIMIT_S)
-        if self._cgroup.exists():
-            (self._cgroup / "cgroup.kill").write_text("1")
-            wait_until(self._remove_cgroup, f"{self.name}: its processes end")
+        self._end_cgroup()
         if os.path.ismount(self.root):
             _host("umount", str(self.root))
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _end_cgroup(self) -> None:
+        # The cgroup goes too: the kernel may kill what is later started in one that was killed.
+        if self._cgroup.exists():
+            (self._cgroup / "cgroup.kill").write_text("1")
+            wait_until(self._remove_cgroup, f"{self.name}: its processes end")
 
     def _remove_cgroup(self) -> bool:
         try:

@@ -37,7 +37,7 @@ class Command(PollerCommand):
         environ, channels = self._what_to_poll()
         # What an interrupted demo left would be polled instead of this one.
         Session.objects.filter(title=TITLE).delete()
-        now = utc_now()
+        now = utc_now().replace(microsecond=0)
         window = Window(now - timedelta(seconds=BEGUN_S), now + timedelta(seconds=LASTS_S))
         session = add_session(TITLE, window, channels, allow_overlap=True)
         self._say(f"Scheduled session {session.pk}, {window}. It is live now; polling it:\n")

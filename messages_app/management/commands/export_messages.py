@@ -8,7 +8,7 @@ import os
 import sys
 from argparse import ArgumentParser, BooleanOptionalAction
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
@@ -44,14 +44,14 @@ class Command(PollerCommand):
         with_deleted = options["with_deleted"]
         if with_deleted is None:
             with_deleted = not is_csv
-        messages = exported_messages(session, with_deleted=with_deleted)
         write = write_csv if is_csv else write_json_lines
-        if options["output"] is None:
+        with closing(exported_messages(session, with_deleted=with_deleted)) as messages:
+            if options["output"] is not None:
+                count = _write_file(Path(options["output"]), messages, write)
+                return f"{count} messages written to {options['output']}"
             with _standard_output() as stream:
                 write(messages, stream)
             return None
-        count = _write_file(Path(options["output"]), messages, write)
-        return f"{count} messages written to {options['output']}"
 
 
 def write_json_lines(messages: Iterable[dict[str, Any]], stream: TextIO) -> int:

@@ -10,8 +10,15 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from messages_app.errors import UsageError
-from messages_app.file_import import FileOutcome, files_in, import_file
+from messages_app.file_import import (
+    STANDARD_INPUT,
+    FileOutcome,
+    files_in,
+    import_file,
+    unreadable,
+)
 from messages_app.interruption import interruptible
+from messages_app.leases import release_dead
 from messages_app.management.base import (
     PollerCommand,
     channel_ids,
@@ -45,10 +52,10 @@ class Command(PollerCommand):
 
     def handle(self, *_args: str, **options: Any) -> str | None:
         started = time.monotonic()
-        is_range = bool(options["start"] or options["end"])
+        is_range = (options["start"], options["end"]) != (None, None)
         if is_range == bool(options["files"]):
             raise UsageError("Give either --start and --end, or files.")
-        if not is_range and (options["session"] or options["channel"]):
+        if not is_range and (options["session"] is not None or options["channel"]):
             raise UsageError("--session and --channel go with --start and --end, not with files.")
         with interruptible():
             tally, status = (
@@ -65,12 +72,14 @@ class Command(PollerCommand):
         parts = parts_of(window, session, channel_ids(options["channel"]), self.poller.channels)
         report = chosen_report(os.environ, sys.stderr)
         with Run.of(self.poller) as run:
+            with run.dead_runs() as dead:
+                release_dead(dead)
             ranges = RangeImport(self.poller, os.environ, run, utc_now, report)
             ranges.import_parts(parts)
         return ranges.tally, ranges.status
 
     def _window(self, options: dict[str, Any]) -> Window:
-        if not (options["start"] and options["end"]):
+        if options["start"] is None or options["end"] is None:
             raise UsageError("--start and --end go together.")
         start = parse_time(options["start"], "--start", self.poller.time_zone)
         end = parse_time(options["end"], "--end", self.poller.time_zone)
@@ -94,11 +103,12 @@ class Command(PollerCommand):
 
     def _import_one(self, path: Path) -> FileOutcome:
         try:
-            with open_export(path) as stream, ProgressBar(path, stream, sys.stderr) as bar:
-                return import_file(stream, bar.show)
+            stream = open_export(path)
         except OSError as error:
-            raise UsageError(f"{path} cannot be read ({error.strerror}).") from None
+            return FileOutcome(Tally(), failure=unreadable(error))
+        with stream, ProgressBar(path, stream, sys.stderr) as bar:
+            return import_file(stream, bar.show)
 
 
 def open_export(path: Path) -> BinaryIO:
-    return os.fdopen(os.dup(0), "rb") if str(path) == "-" else path.open("rb")
+    return os.fdopen(os.dup(0), "rb") if str(path) == STANDARD_INPUT else path.open("rb")

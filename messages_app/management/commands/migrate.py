@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from messages_app.database_backup import back_up
-from messages_app.management.base import outages_told
+from messages_app.outage import outages_told
 from messages_app.schema import applied_migration
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from argparse import ArgumentParser
 from typing import Any
@@ -14,7 +13,13 @@ from messages_app.management.base import PollerCommand, utc_now
 from messages_app.reporting.problems import problems_of, verdict_of
 from messages_app.reporting.situation import Verdict, take_situation
 from messages_app.reporting.status_json import broken_document, status_document
-from messages_app.reporting.status_text import ASCII, UNICODE, Screen, status_text
+from messages_app.reporting.status_text import (
+    Screen,
+    marks_for,
+    status_text,
+    terminal_width,
+    writable,
+)
 
 
 class Command(PollerCommand):
@@ -46,18 +51,10 @@ class Command(PollerCommand):
             document = status_document(situation, problems, verdict)
             self.stdout.write(json.dumps(document, indent=2, ensure_ascii=False))
         else:
-            text = status_text(situation, problems, verdict, self._screen())
-            self.stdout.write(text.encode(self._encoding(), "replace").decode(self._encoding()))
+            paints = (self.style.SUCCESS, self.style.WARNING, self.style.ERROR)
+            screen = Screen(terminal_width(), marks_for(self.stdout), paints)
+            text = status_text(situation, problems, verdict, screen)
+            self.stdout.write(writable(text, self.stdout))
         if verdict:
             sys.exit(verdict)
         return None
-
-    def _encoding(self) -> str:
-        return getattr(self.stdout, "encoding", None) or "ascii"
-
-    def _screen(self) -> Screen:
-        return Screen(
-            width=shutil.get_terminal_size((100, 24)).columns,
-            marks=UNICODE if self._encoding().lower().startswith("utf") else ASCII,
-            paints=(self.style.SUCCESS, self.style.WARNING, self.style.ERROR),
-        )

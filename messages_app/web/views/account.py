@@ -40,10 +40,11 @@ login = open_to_all(Login.as_view())
 @require_POST
 def choose(request: HttpRequest) -> HttpResponseBase:
     """Keep the viewer's time zone, clock and pictures, and go back to the page."""
-    zone_name = request.POST.get("zone", "")
-    current = Viewer.of(request)
+    zone_name = request.POST.get("zone", "").strip()
+    if not zone_called(zone_name):
+        return render(request, "web/unknown_zone.html", {"zone": zone_name}, status=400)
     chosen = Viewer(
-        zone_name=zone_name if zone_called(zone_name) else current.zone_name,
+        zone_name=zone_name,
         by_offset=request.POST.get("clock", "") == "offset",
         pictures="pictures" in request.POST,
     )

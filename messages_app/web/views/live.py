@@ -35,7 +35,7 @@ def live(request: HttpRequest, session_id: int) -> HttpResponse:
     newest message, so that nothing is to be added below.
     """
     since = request.GET.get("version", "")
-    if since == version_of(session_id):
+    if since and since == version_of(session_id):
         return HttpResponse(status=204)
     now = timezone.now()
     state = state_or_404(session_id, now)
@@ -51,7 +51,9 @@ def live(request: HttpRequest, session_id: int) -> HttpResponse:
     if request.GET.get("tail") != "0":
         start = last or Key.at(state.session.start_time)
         # The last one shown comes along, since it tells whether the next one stands under it.
-        rows = list(after(messages, start._replace(discord_id=start.discord_id - 1))[: PAGE_SIZE + 2])
+        rows = list(
+            after(messages, start._replace(discord_id=start.discord_id - 1))[: PAGE_SIZE + 2]
+        )
         more = len(rows) > PAGE_SIZE + 1
         shown = shown_messages(rows[: PAGE_SIZE + 1], setting, several_channels=several)
         before = shown.pop(0) if last and shown and shown[0].key == str(last) else None

@@ -71,7 +71,7 @@ def session_page(request: HttpRequest, session_id: int) -> HttpResponse:
     )
 
 
-def permalink(request: HttpRequest, message_id: int) -> HttpResponse:
+def permalink(_request: HttpRequest, message_id: int) -> HttpResponse:
     """Lead from a message's own address to its place in its session."""
     message = get_object_or_404(Message.objects.defer("raw"), pk=_snowflake(message_id))
     session = (

@@ -35,7 +35,7 @@
 
   const atEnd = () => {
     const last = log.lastElementChild;
-    return !last || last.getBoundingClientRect().bottom < window.innerHeight + 120;
+    return !last || last.getBoundingClientRect().bottom < innerHeight + 120;
   };
   const toEnd = () => { if (log.lastElementChild) log.lastElementChild.scrollIntoView({ block: "end" }); };
 
@@ -87,8 +87,7 @@
       append(answer);
     }
     answer.changed.forEach(replace);
-    for (const part of ["state", "status"]) byId(part).innerHTML = answer[part];
-    byId("timeline").innerHTML = answer.timeline;
+    for (const part of document.querySelectorAll("[data-part]")) part.innerHTML = answer[part.dataset.part];
     tick();
     if (answer.more) await ask();
   }

@@ -1,0 +1,9 @@
+"""What `manage.py` would be in the smallest Django project."""
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "bench.bare.settings"
+execute_from_command_line(sys.argv)

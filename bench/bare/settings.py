@@ -1,0 +1,11 @@
+"""The smallest Django project that can ask a database something: what a tick is measured by."""
+
+import os
+
+from messages_app.database import django_database
+
+SECRET_KEY = "bare"  # noqa: S105 - signs nothing
+DATABASES = {"default": django_database(os.environ["DATABASE_URL"])}
+INSTALLED_APPS = ["bench.bare"]
+USE_TZ = True
+LOGGING_CONFIG = None

@@ -1,0 +1,45 @@
+"""What an operator must know of a database that cannot be used."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
+
+from messages_app.errors import DatabaseUnavailable
+
+
+@contextmanager
+def outages_told() -> Iterator[None]:
+    """Raise DatabaseUnavailable for what Django raises where the database cannot be used."""
+    try:
+        yield
+    except DatabaseError as error:
+        # The plain DatabaseError is SQLite's for a file that is none of its own, or damaged.
+        # Its other kinds tell of a mistake in this program, and must not look like an outage.
+        if isinstance(error, OperationalError) or type(error) is DatabaseError:
+            raise _unavailable(error) from error
+        raise
+    except InterfaceError as error:
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: Exception) -> DatabaseUnavailable:
+    """Given the error of Django's connection, return ours: what happened and what to do."""
+    reason = " ".join(str(error).split())
+    if isinstance(error.__cause__, sqlite3.Error):
+        path = connection.settings_dict["NAME"]
+        remedy = {
+            "database is locked": "another program holds it; end that program",
+            "database or disk is full": "free some space; the database is whole",
+            "unable to open database file": "check that its folder exists and who may write it",
+            "attempt to write a readonly database": "check who may write the file and its folder",
+            "file is not a database": "correct DATABASE_URL, or put a backup in its place",
+            "database disk image is malformed": "put a backup in its place",
+        }.get(reason, "check the disk and the file")
+        return DatabaseUnavailable(f"The database {path} cannot be used ({reason}): {remedy}.")
+    return DatabaseUnavailable(
+        f"The database cannot be reached ({reason}): check that it runs and DATABASE_URL."
+    )
