@@ -255,12 +255,12 @@ def test_the_commands_of_the_readme_lead_from_a_bare_server_to_a_watched_session
 ) -> None:
     commands = _server_commands()
     assert len(commands) <= 8
+    if bare.release.backports:
+        commands[0] += f" {bare.release.django}"
     machine = bare.machine
     machine.sh(f"cp {FOLDER}/discord-poller_now.deb /root/discord-poller_0.1.0-1_all.deb")
     said = ""
     for command in commands:
-        if command.startswith("sudo apt install") and bare.release.backports:
-            command += f" {bare.release.django}"
         if "install-exporter" in command:
             _serve_releases(machine)
         said = _type(machine, command, {"Type yes": "yes\n", "stdin": "a.token\n\x04"})
