@@ -99,7 +99,7 @@ def test_installation_makes_all_that_is_needed_and_starts_nothing(packaged: Pack
     listing = packaged.machine.sh(f"{show} {STATE} {STATE}/* /etc/discord-poller {SETTINGS}")
 
     assert listing.splitlines() == [
-        f"discord-poller:discord-poller 750 {STATE}",
+        f"discord-poller:discord-poller 770 {STATE}",
         f"discord-poller:discord-poller 600 {STATE}/secret-key",
         "root:discord-poller 750 /etc/discord-poller",
         f"root:discord-poller 640 {SETTINGS}",
