@@ -19,12 +19,12 @@ test: $(VENV)/dev ## run all tests, on SQLite and on a private PostgreSQL
 	$(PYTHON) -m pytest -n 2
 	$(PYTHON) -m tests.postgresql $(PYTHON) -m pytest -n 2
 
-lint: $(VENV)/dev ## check style and types
+lint: $(VENV)/browser ## check style and types
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 
-format: $(VENV)/dev ## format the code
+format: $(VENV)/browser ## format the code
 	$(VENV)/bin/ruff check --fix
 	$(VENV)/bin/ruff format
 

@@ -18,8 +18,7 @@ from messages_app.management import commands as commands_package
 from messages_app.models import Feed, Message, Poll, Session
 from messages_app.scheduling import add_session
 from messages_app.windows import Coverage, Window
-from tests.commands import Commands
-from tests.conftest import Manage
+from tests.commands import Commands, Manage
 from tests.simulation import START, Simulation, at
 from tests.test_import_range import STATUSES
 
