@@ -8,7 +8,7 @@ import pytest
 
 from messages_app.database import django_database
 from messages_app.errors import ConfigurationError
-from tests.conftest import Manage
+from tests.commands import Manage
 
 
 def test_every_part_of_an_address_is_told() -> None:
