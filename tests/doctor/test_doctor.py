@@ -251,6 +251,8 @@ def test_the_settings_are_named_without_their_values() -> None:
 def test_a_metrics_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     there = settings(tmp_path, POLLER_METRICS_TEXTFILE=f"{tmp_path}/poller.prom")
     assert [each.state for each in host.check_libraries(there)][1:] == [State.GOOD]
+    hidden = settings(tmp_path, POLLER_METRICS_TOKEN_FILE="/nowhere/token")
+    assert [each.state for each in host.check_libraries(hidden)][1:] == [State.BAD]
     nowhere = settings(tmp_path, POLLER_METRICS_TEXTFILE="/nowhere/poller.prom")
     assert [each.state for each in host.check_libraries(nowhere)][1:] == [State.BAD]
 
