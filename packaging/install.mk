@@ -86,4 +86,4 @@ uninstall: ## remove what install put there; settings, token and database stay
 
 test-system: $(VENV)/dev ## boot Debian 12 and 13 and drive an installation there (as root; 10 minutes)
 	@tests/system/prerequisites
-	$(PYTHON) -m pytest --override-ini addopts=--strict-markers -n 4 tests/system
+	$(PYTHON) -m pytest --override-ini addopts=--strict-markers -n 6 tests/system

@@ -63,6 +63,10 @@ class Embed:
     picture: str
     picture_url: str
 
+    @property
+    def short_url(self) -> str:
+        return self.url if len(self.url) <= 60 else self.url[:59] + "…"
+
 
 @dataclass(frozen=True)
 class Reaction:
@@ -114,6 +118,12 @@ class ShownMessage:
     pinned: bool
     new_day: str = ""
     follows: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the export shows nothing of it, as with Discord's polls."""
+        shown = (self.html, self.forwarded, self.attachments, self.embeds, self.stickers)
+        return not any(shown)
 
 
 @dataclass(frozen=True)

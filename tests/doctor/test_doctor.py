@@ -169,11 +169,20 @@ def test_secrets_that_others_may_read_are_told(tmp_path: Path, mode: int, state:
     assert [each.state for each in found] == [State.GOOD, state]
 
 
+def test_the_web_sides_group_may_read_the_secret_key(tmp_path: Path) -> None:
+    key = tmp_path / "secret-key"
+    key.touch()
+    for mode, state in ((0o640, State.GOOD), (0o644, State.BAD)):
+        key.chmod(mode)
+        found = list(storage.check_permissions(settings(tmp_path), {}))
+        assert [each.state for each in found] == [State.GOOD, state]
+
+
 def test_a_state_folder_that_others_may_write_is_told(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     (found,) = storage.check_permissions(settings(tmp_path), {})
     assert found.state is State.BAD
-    assert "chmod go-w" in found.sentence
+    assert "chmod o-w" in found.sentence
 
 
 def test_a_credential_of_systemd_is_left_to_systemd(tmp_path: Path) -> None:
