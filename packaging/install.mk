@@ -33,7 +33,7 @@ credentials_dropin = $(unitdir)/run-credentials-poller.service.mount.d
 ENABLED = poller.target poller.timer poller-prune.timer poller-web.socket
 fill_in = sed -e 's|@PYTHON@|$(service_python)|g' -e 's|@pkglibdir@|$(pkglibdir)|g'
 
-.PHONY: install install-application install-files uninstall test-system
+.PHONY: install install-application install-files uninstall may-uninstall test-system
 
 install: install-application install-files ## install below prefix=/usr/local, with a private Python environment
 	@$(if $(DESTDIR),:,printf '%s\n' $(next_steps))
@@ -76,13 +76,17 @@ install-files:
 	test -e '$(DESTDIR)$(sysconfdir)/discord-poller/poller.conf' || \
 		$(INSTALL) -m 640 systemd/poller.conf '$(DESTDIR)$(sysconfdir)/discord-poller'
 
-uninstall: ## remove what install put there; settings, token and database stay
+# Before anything is removed, also what other files of this folder add to `uninstall`.
+uninstall uninstall-web-files: may-uninstall
+may-uninstall:
 	@for unit in $(if $(DESTDIR),,$(ENABLED)); do \
 		if systemctl --quiet is-enabled $$unit 2>/dev/null; then \
 			echo "$$unit is enabled. First run: systemctl disable --now $(ENABLED)" >&2; \
 			exit 1; \
 		fi; \
 	done
+
+uninstall: ## remove what install put there; settings, token and database stay
 	rm -f $(foreach unit,$(UNITS),'$(DESTDIR)$(unitdir)/$(unit)') \
 		'$(DESTDIR)$(sysusersdir)/discord-poller.conf' '$(DESTDIR)$(tmpfilesdir)/discord-poller.conf' \
 		'$(DESTDIR)$(catalogdir)/discord-poller.catalog' '$(DESTDIR)$(bindir)/discord-poller' \

@@ -84,6 +84,7 @@ class Server:
 
     def mark(self) -> None:
         """Forget the journal so far: `journal`, `starts` and `polls` tell what comes after this."""
+        self.machine.run("journalctl", "--sync")  # what comes late from before is not after
         self._marked_s = time.monotonic()
 
     def journal(self, *matches: str) -> list[dict[str, Any]]:
