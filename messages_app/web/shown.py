@@ -106,6 +106,7 @@ class ShownMessage:
     deleted_full: str
     author: Author
     html: SafeString
+    type: str
     spoken: bool
     channel: str
     reply: Reply | None
@@ -163,6 +164,7 @@ def shown(message: Message, raw: Object, around: Surroundings, setting: Setting)
         deleted_full=clock.full(deleted_at) if deleted_at else "",
         author=author(message, raw, setting),
         html=html(message.content),
+        type=message.type,
         spoken=message.type in SPOKEN_TYPES,
         channel=channel if around.several_channels else "",
         reply=_reply(raw, around.answered, setting),
