@@ -14,5 +14,4 @@ deb: ## build the Debian package and its source package into build/deb
 
 lint-deb: deb ## check the Debian package against Debian's rules
 	@packaging/needs-package lintian 'command -v lintian'
-	lintian --allow-root --display-info --pedantic --fail-on error,warning,info,pedantic \
-		$(DEB_FOLDER)/*.changes
+	packaging/lint-deb $(DEB_FOLDER)/*.changes

@@ -8,6 +8,7 @@ from messages_app.reporting.events import POLL_DONE
 from tests.system.machine import Machine, MachineError, wait_until
 
 PROGRAM = "/usr/local/lib/discord-poller"
+STATE = "/var/lib/discord-poller"
 PYTHON = f"{PROGRAM}/venv/bin/python3"
 REPLAY = f"{PYTHON} -I -S {PROGRAM}/manage.py replay"
 SETTINGS = "/etc/discord-poller/poller.conf"
