@@ -28,6 +28,7 @@ service_python ?= $(pkglibdir)/venv/bin/python3
 
 UNITS = poller.target poller.timer poller.service poller-migrate.service poller-prune.timer \
 	poller-prune.service
+credentials_dropin = $(unitdir)/run-credentials-poller.service.mount.d
 # What an operator may have enabled.
 ENABLED = poller.target poller.timer poller-prune.timer poller-web.socket
 fill_in = sed -e 's|@PYTHON@|$(service_python)|g' -e 's|@pkglibdir@|$(pkglibdir)|g'
@@ -59,6 +60,8 @@ install-files:
 		$(fill_in) systemd/$$unit.in > '$(DESTDIR)$(unitdir)'/$$unit || exit; \
 		chmod 644 '$(DESTDIR)$(unitdir)'/$$unit || exit; \
 	done
+	$(INSTALL) -d '$(DESTDIR)$(credentials_dropin)'
+	$(INSTALL_DATA) systemd/quiet-credentials.conf '$(DESTDIR)$(credentials_dropin)'
 	$(INSTALL_DATA) systemd/discord-poller.sysusers '$(DESTDIR)$(sysusersdir)/discord-poller.conf'
 	$(INSTALL_DATA) systemd/discord-poller.tmpfiles '$(DESTDIR)$(tmpfilesdir)/discord-poller.conf'
 	if test -e systemd/discord-poller.catalog; then \
@@ -74,15 +77,17 @@ install-files:
 		$(INSTALL) -m 640 systemd/poller.conf '$(DESTDIR)$(sysconfdir)/discord-poller'
 
 uninstall: ## remove what install put there; settings, token and database stay
-	@if test -z '$(DESTDIR)' && systemctl --quiet is-enabled $(ENABLED) 2>/dev/null; then \
-		echo 'discord-poller is enabled. First run: systemctl disable --now $(ENABLED)' >&2; \
-		exit 1; \
-	fi
+	@for unit in $(if $(DESTDIR),,$(ENABLED)); do \
+		if systemctl --quiet is-enabled $$unit 2>/dev/null; then \
+			echo "$$unit is enabled. First run: systemctl disable --now $(ENABLED)" >&2; \
+			exit 1; \
+		fi; \
+	done
 	rm -f $(foreach unit,$(UNITS),'$(DESTDIR)$(unitdir)/$(unit)') \
 		'$(DESTDIR)$(sysusersdir)/discord-poller.conf' '$(DESTDIR)$(tmpfilesdir)/discord-poller.conf' \
 		'$(DESTDIR)$(catalogdir)/discord-poller.catalog' '$(DESTDIR)$(bindir)/discord-poller' \
 		'$(DESTDIR)$(mandir)/man8/discord-poller.8' '$(DESTDIR)$(completionsdir)/discord-poller'
-	rm -rf '$(DESTDIR)$(docdir)' '$(DESTDIR)$(pkglibdir)' '$(DESTDIR)$(pkglibdir).new' '$(DESTDIR)$(pkglibdir).old'
+	rm -rf '$(DESTDIR)$(credentials_dropin)' '$(DESTDIR)$(docdir)' '$(DESTDIR)$(pkglibdir)' '$(DESTDIR)$(pkglibdir).new' '$(DESTDIR)$(pkglibdir).old'
 
 test-system: $(VENV)/dev ## boot Debian 12 and 13 and drive an installation there (as root; 10 minutes)
 	@tests/system/prerequisites

@@ -1,56 +1,81 @@
-"""DATABASE_URL as Django wants it told."""
+"""The database as DATABASE_URL tells it, and SQLite so set up that nobody is locked out."""
 
 from __future__ import annotations
 
-import sys
+import threading
+from pathlib import Path
 
 import pytest
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.utils import ConnectionHandler
 
 from messages_app.database import django_database
 from messages_app.errors import ConfigurationError
-from tests.commands import Manage
 
 
-def test_every_part_of_an_address_is_told() -> None:
-    told = django_database("postgres://poll%40er:p%3Aw%2F@db.example:6543/race?sslmode=require")
-
-    assert (told["USER"], told["PASSWORD"]) == ("poll@er", "p:w/")
-    assert (told["HOST"], told["PORT"], told["NAME"]) == ("db.example", "6543", "race")
-    assert told["OPTIONS"]["sslmode"] == "require"
-
-
-def test_a_socket_is_named_as_a_host() -> None:
-    told = django_database("postgresql://poller@/race?host=%2Fvar%2Frun%2Fpostgresql&port=5433")
-
-    assert (told["HOST"], told["PORT"]) == ("/var/run/postgresql", "5433")
-    assert "host" not in told["OPTIONS"]
+@pytest.fixture
+def connections(db: None, tmp_path: Path) -> ConnectionHandler:
+    """The poller's and the web side's connections to one SQLite file."""
+    entry = django_database(f"sqlite:///{tmp_path}/db.sqlite3")
+    entry["OPTIONS"]["check_same_thread"] = False
+    handler = ConnectionHandler({"default": entry, "web": entry})
+    _execute(handler["default"], "CREATE TABLE message (id INTEGER)")
+    return handler
 
 
-def test_a_sqlite_path_is_taken_as_it_is() -> None:
-    told = django_database("sqlite:////var/lib/with space%20/db.sqlite3")
+def _execute(connection: BaseDatabaseWrapper, statement: str) -> list[tuple[object, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchall() if cursor.description else []
 
-    assert told["NAME"] == "/var/lib/with space%20/db.sqlite3"
+
+def test_readers_and_the_writer_do_not_wait_for_each_other(connections: ConnectionHandler) -> None:
+    poller, web = connections["default"], connections["web"]
+    _execute(web, "BEGIN")
+    assert _execute(web, "SELECT count(*) FROM message") == [(0,)]
+
+    _execute(poller, "BEGIN IMMEDIATE")
+    _execute(poller, "INSERT INTO message VALUES (1)")
+    assert _execute(web, "SELECT count(*) FROM message") == [(0,)], "as it was when it began"
+    _execute(poller, "COMMIT")
+    _execute(web, "COMMIT")
+
+    assert _execute(web, "SELECT count(*) FROM message") == [(1,)]
 
 
-def test_a_missing_driver_is_a_matter_of_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
-    for driver in ("psycopg2", "psycopg"):
-        monkeypatch.setitem(sys.modules, driver, None)
+def test_a_writer_waits_for_another_one(connections: ConnectionHandler) -> None:
+    poller, web = connections["default"], connections["web"]
+    _execute(poller, "BEGIN IMMEDIATE")
+    _execute(poller, "INSERT INTO message VALUES (1)")
+    release = threading.Timer(0.3, _execute, (poller, "COMMIT"))
+    poller.inc_thread_sharing()
+    release.start()
 
-    with pytest.raises(ConfigurationError, match="driver is missing: install python3-psycopg2"):
-        django_database("postgres://poller@/race")
+    _execute(web, "INSERT INTO message VALUES (2)")
+
+    release.join()
+    assert _execute(web, "SELECT count(*) FROM message") == [(2,)]
 
 
 @pytest.mark.parametrize(
-    ("command", "url", "words"),
+    ("url", "expected"),
     [
-        ("migrate", "sqlite:////nowhere/db.sqlite3", "unable to open database file"),
-        ("createsuperuser", "postgres://poller@/race?host=/nowhere", "cannot be reached"),
+        ("postgres://anna:s%40crt@db.example:5433/poller", ("anna", "s@crt", "db.example", "5433")),
+        ("postgresql:///poller", ("", "", "", "")),
+        ("postgres://anna@/poller?host=/run/postgresql", ("anna", "", "/run/postgresql", "")),
     ],
 )
-def test_an_outage_is_a_sentence_in_djangos_own_commands(
-    manage: Manage, command: str, url: str, words: str
-) -> None:
-    output = manage(command, status=69, DATABASE_URL=url)
+def test_a_postgresql_address_is_taken_apart(url: str, expected: tuple[str, ...]) -> None:
+    entry = django_database(url)
 
-    assert words in output
-    assert output.count("\n") == 1
+    assert entry["NAME"] == "poller"
+    assert tuple(entry[key] for key in ("USER", "PASSWORD", "HOST", "PORT")) == expected
+
+
+@pytest.mark.parametrize("url", ["postgres://secret@host:port/name", "postgres://secret@host"])
+def test_an_address_that_cannot_be_used_is_told_without_repeating_it(url: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        django_database(url)
+
+    assert "DATABASE_URL" in str(caught.value)
+    assert "secret" not in str(caught.value)

@@ -12,6 +12,7 @@ from django.db.models import OuterRef, Q, Subquery
 
 from messages_app.environment import SNOWFLAKE_MAX
 from messages_app.models import Feed, Poll, Session
+from messages_app.reporting import feeds as reported
 from messages_app.reporting.sessions import duration, session_state
 from messages_app.windows import Coverage, Window
 
@@ -176,14 +177,8 @@ def _kind(session: Session, now: datetime) -> str:
 def _feed_state(
     feed: Feed, session: Session, last_polls: Mapping[int, Poll], now: datetime
 ) -> FeedState:
-    covered = feed.coverage.within(session.window)
-    gaps: list[Window] = []
-    end = session.end_time if now >= session.end_time else None
-    if end is None and covered.windows:
-        end = covered.windows[-1].end  # later is not missing yet: the next poll reads it
-    if end and end > session.start_time:
-        gaps = covered.gaps(Window(session.start_time, end))
-    return FeedState(feed, gaps, covered, last_polls.get(_last_poll_of(feed) or 0))
+    told = reported.FeedState.of(feed, session, now)
+    return FeedState(feed, told.gaps, told.coverage, last_polls.get(_last_poll_of(feed) or 0))
 
 
 def _freshness(session: Session, feeds: Sequence[FeedState], now: datetime) -> Freshness:

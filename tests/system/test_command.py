@@ -38,7 +38,7 @@ def test_it_tells_others_than_root_in_one_sentence_and_helps_everybody(server: S
         "run sudo discord-poller session list\n"
     )
     for words in (["--help"], ["help"], ["session", "--help"], ["session", "add", "--help"]):
-        assert "usage" in server.machine.run(*nobody, *words).stdout.lower() or words == ["help"]
+        assert "session" in server.machine.run(*nobody, *words).stdout
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])

@@ -50,7 +50,9 @@ def test_uninstalling_wants_it_off_and_keeps_settings_and_data(fresh: Machine) -
     server.wait_for_starts(1)
     refused = fresh.run("sh", "-c", f"{MAKE} uninstall", check=False)
     assert refused.returncode
-    assert f"First run: systemctl disable --now {ENABLED}" in refused.stderr
+    assert (
+        f"poller.timer is enabled. First run: systemctl disable --now {ENABLED}" in refused.stderr
+    )
 
     before = fresh.sh(f"ls {STATE} {SETTINGS}")
     fresh.sh(f"systemctl disable --now {ENABLED}; systemctl stop poller.service")

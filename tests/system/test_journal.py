@@ -13,9 +13,9 @@ LINES_PER_IDLE_RUN = 5
 
 def test_every_message_is_stored_and_every_poll_on_record(server: Server) -> None:
     now = datetime.now(UTC)
-    scenario = Scenario(now - timedelta(minutes=1))
+    scenario = Scenario(now - timedelta(seconds=30))
     chat = scenario.channel(CHANNEL, name="race-chat")
-    ids = {chat.post(n, f"Split {n}, the heron leads", author="Gwendolyn") for n in range(50)}
+    ids = {chat.post(n / 2, f"Split {n}, the heron leads", author="Gwendolyn") for n in range(50)}
     server.machine.write(SCENARIO, json.dumps(scenario.document))
     server.settings(
         {"REPLAY_SCENARIO": SCENARIO, "DATABASE_URL": f"sqlite:///{STATE}/scenario.sqlite3"}
@@ -55,7 +55,7 @@ def test_a_failed_poll_is_an_error_that_the_catalogue_explains(server: Server) -
     explained = server.machine.run(
         "journalctl", "--catalog", "--no-pager", f"MESSAGE_ID={failed[0]['MESSAGE_ID']}"
     ).stdout
-    assert "-- Defined-By: discord-poller" in explained
+    assert "Defined-By: discord-poller" in explained
     server.settings()
     server.command("poll_recent_messages", "--now")
 
