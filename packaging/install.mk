@@ -30,7 +30,7 @@ UNITS = poller.target poller.timer poller.service poller-migrate.service poller-
 	poller-prune.service
 credentials_dropin = $(unitdir)/run-credentials-poller.service.mount.d
 # What an operator may have enabled.
-ENABLED = poller.target poller.timer poller-prune.timer poller-web.socket
+ENABLED = poller.target poller.timer poller-web.socket
 fill_in = sed -e 's|@PYTHON@|$(service_python)|g' -e 's|@pkglibdir@|$(pkglibdir)|g'
 
 .PHONY: install install-application install-files uninstall may-uninstall test-system

@@ -5,7 +5,7 @@ from tests.system.machine import Machine
 from tests.system.server import CHANNEL, SETTINGS, STATE, Server
 
 MAKE = f"cd {SOURCES}; PIP_NO_INDEX=1 PIP_FIND_LINKS={WHEELS} make --silent"
-ENABLED = "poller.target poller.timer poller-prune.timer poller-web.socket"
+ENABLED = "poller.target poller.timer poller-web.socket"
 
 
 def test_an_upgrade_in_place_keeps_settings_and_data(fresh: Machine) -> None:
