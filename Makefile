@@ -5,7 +5,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format requirements clean
+.PHONY: help run test test-oldest lint format requirements clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | sort | expand -t 18
@@ -19,12 +19,15 @@ test: $(VENV)/dev ## run all tests, on SQLite and on a private PostgreSQL
 	$(PYTHON) -m pytest -n 2
 	$(PYTHON) -m tests.postgresql $(PYTHON) -m pytest -n 2
 
-lint: $(VENV)/dev ## check style and types
+test-oldest: $(VENV)/oldest ## run the tests on the oldest Django that is supported
+	$(VENV)/oldest/bin/python -m pytest -n 2 -m 'not simulation'
+
+lint: $(VENV)/browser ## check style and types
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 
-format: $(VENV)/dev ## format the code
+format: $(VENV)/browser ## format the code
 	$(VENV)/bin/ruff check --fix
 	$(VENV)/bin/ruff format
 
@@ -42,5 +45,9 @@ $(VENV)/run: requirements/run.txt
 $(VENV)/dev: requirements/dev.txt
 	packaging/make-venv $(PYTHON3) $(VENV) $<
 	@touch $@
+
+$(VENV)/oldest: requirements/dev.txt requirements/oldest.txt
+	packaging/make-venv $(PYTHON3) $@ requirements/dev.txt
+	packaging/make-venv $(PYTHON3) $@ requirements/oldest.txt
 
 -include packaging/*.mk

@@ -40,9 +40,11 @@ def main(argv: "list[str]") -> int:
     from django.core.management import execute_from_command_line
 
     from messages_app.errors import PollerError
+    from messages_app.outage import outages_told
 
     try:
-        execute_from_command_line(argv)
+        with outages_told():  # by Django's own commands, too
+            execute_from_command_line(argv)
     except PollerError as error:
         print(error, file=sys.stderr)
         return error.status

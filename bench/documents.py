@@ -2,38 +2,54 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TextIO
 
 CHANNEL_ID = 866674314627121232
 FIRST_ID = 1233822720000000000
 START = datetime(2026, 5, 1, 18, 0, tzinfo=UTC)
-# A message with its line breaks is about this long, in bytes, as in exports of real channels.
-MESSAGE_BYTES = 1000
-
+STEP = timedelta(milliseconds=500)
 _AUTHORS = 500
 _WORDS = ("the", "race", "is", "on", "and", "nobody", "knows", "who", "will", "win", "it")
 
 
 def write_export(
-    path: Path, count: int, *, first: int = 0, channel_id: int = CHANNEL_ID, edited: str = ""
+    path: Path,
+    count: int,
+    *,
+    first: int = 0,
+    channel_id: int = CHANNEL_ID,
+    edited: str = "",
+    start: datetime = START,
 ) -> Path:
-    """Write `count` messages, from the `first`-th on; `edited` is put behind every text."""
+    """Write `count` messages, from the `first`-th on, two a second since `start`.
+
+    `edited` is put behind every text.
+    """
     with path.open("w", encoding="utf-8") as file:
-        file.write(_HEAD % {"channel_id": channel_id})
-        separator = "\n"
-        for number in range(first, first + count):
-            file.write(separator)
-            file.write(_message(number, edited))
-            separator = ",\n"
-        file.write(f'\n  ],\n  "messageCount": {count}\n}}\n')
+        write_to(file, count, first=first, channel_id=channel_id, edited=edited, start=start)
     return path
 
 
-def moment(number: int) -> datetime:
-    """When the `number`-th message was posted: two messages a second."""
-    return START + timedelta(milliseconds=500 * number)
+def write_to(
+    file: TextIO,
+    count: int,
+    *,
+    first: int = 0,
+    channel_id: int = CHANNEL_ID,
+    edited: str = "",
+    start: datetime = START,
+) -> None:
+    """The same into an open file; a message takes about 1,000 bytes, as in real channels."""
+    file.write(_HEAD % {"channel_id": channel_id})
+    separator = "\n"
+    for number in range(first, first + count):
+        file.write(separator)
+        file.write(_message(number, start + number * STEP, edited))
+        separator = ",\n"
+    file.write(f'\n  ],\n  "messageCount": {count}\n}}\n')
 
 
 _HEAD = """{
@@ -58,33 +74,51 @@ _HEAD = """{
   "messages": ["""
 
 
-def _message(number: int, edited: str) -> str:
+def _message(number: int, moment: datetime, edited: str) -> str:
     author = number * 7919 % _AUTHORS
     words = " ".join(_WORDS[(number + k * k) % len(_WORDS)] for k in range(24))
-    message: dict[str, object] = {
-        "id": str(FIRST_ID + number * 4096),
-        "type": "Default",
-        "timestamp": moment(number).isoformat(timespec="milliseconds"),
-        "timestampEdited": None,
-        "callEndedTimestamp": None,
-        "isPinned": False,
+    return _TEMPLATE % {
+        "id": FIRST_ID + number * 4096,
+        "timestamp": moment.isoformat(timespec="milliseconds"),
         "content": f"{number}: {words}{edited}",
-        "author": {
-            "id": str(200000000000000000 + author),
-            "name": f"name{author}",
-            "discriminator": "0000",
-            "nickname": f"Nickname {author}",
-            "color": "#3498DB",
-            "isBot": False,
-            "roles": [{"id": "3", "name": "Member", "color": "#3498DB", "position": 1}],
-            "avatarUrl": f"https://cdn.discordapp.com/avatars/{author}/a.png?size=512",
-        },
-        "attachments": [],
-        "embeds": [],
-        "stickers": [],
-        "reactions": [],
-        "mentions": [],
-        "inlineEmojis": [],
+        "author_id": 200000000000000000 + author,
+        "author": author,
     }
-    text = json.dumps(message, indent=2, ensure_ascii=False)
-    return "    " + text.replace("\n", "\n    ")
+
+
+_TEMPLATE = """    {
+      "id": "%(id)d",
+      "type": "Default",
+      "timestamp": "%(timestamp)s",
+      "timestampEdited": null,
+      "callEndedTimestamp": null,
+      "isPinned": false,
+      "content": "%(content)s",
+      "author": {
+        "id": "%(author_id)d",
+        "name": "name%(author)d",
+        "discriminator": "0000",
+        "nickname": "Nickname %(author)d",
+        "color": "#3498DB",
+        "isBot": false,
+        "roles": [
+          {
+            "id": "866674314627121232",
+            "name": "Member",
+            "color": "#3498DB",
+            "position": 1
+          }
+        ],
+        "avatarUrl": "https://cdn.discordapp.com/avatars/%(author_id)d/a_%(author)032x.png?size=512"
+      },
+      "attachments": [],
+      "embeds": [],
+      "stickers": [],
+      "reactions": [],
+      "mentions": [],
+      "inlineEmojis": []
+    }"""
+
+
+if __name__ == "__main__":
+    write_to(sys.stdout, int(sys.argv[1]))

@@ -1,5 +1,6 @@
 """The database of DATABASE_URL as Django wants it told, and how its connections are set up."""
 
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -28,6 +29,11 @@ def django_database(url: str) -> dict[str, Any]:
         raise ConfigurationError(
             "DATABASE_URL is not a valid address: write postgres://user:password@host:port/name."
         ) from None
+    if not any(find_spec(driver) for driver in ("psycopg2", "psycopg")):
+        raise ConfigurationError(
+            "DATABASE_URL is of PostgreSQL, whose driver is missing: install python3-psycopg2, or "
+            "with pip psycopg2-binary."
+        )
     options = dict(parse_qsl(parts.query))
     name = unquote(parts.path.removeprefix("/"))
     if not name:

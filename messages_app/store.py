@@ -78,7 +78,11 @@ def in_batches(messages: Iterable[ExportedMessage]) -> Iterator[list[ExportedMes
 
 
 def store_channel(header: ExportHeader, observation: Observation) -> None:
-    """Make the export's channel known, under the names that the newest export shows."""
+    """Make the export's channel known, under the names that the newest export shows.
+
+    The first step of every transaction that stores an export.
+    """
+    _take_write_lock()
     names = {
         "name": header.channel_name[:200],
         "category": header.category[:200],
@@ -130,6 +134,17 @@ def mark_deleted(channel_id: int, window: Window, seen: set[int], now: datetime)
     if not gone:
         return 0
     return Message.objects.filter(discord_id__in=gone).update(deleted_at=now)
+
+
+def _take_write_lock() -> None:
+    """Wait for SQLite's one writer now, whose patience is BUSY_TIMEOUT_S.
+
+    A transaction that began by reading fails at its first write, without any patience, where
+    another writer was faster in between.
+    """
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE messages_app_channel SET name = name WHERE 0")
 
 
 def _stored(ids: list[int]) -> dict[int, int | None]:

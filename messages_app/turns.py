@@ -113,8 +113,8 @@ class PollRun:
 
     def _leave_to_others(self, turn: Turn) -> None:
         turn.is_over = True
-        feed = Feed.objects.get(pk=turn.feed.pk)
-        if feed.lease_until:
+        feed = Feed.objects.filter(pk=turn.feed.pk).first()
+        if feed and feed.lease_until:
             self._report(leased_elsewhere(feed))
 
     def _next_step(self, turn: Turn, now: datetime) -> Step | None:

@@ -7,6 +7,7 @@ bindir ?= $(exec_prefix)/bin
 libdir ?= $(exec_prefix)/lib
 pkglibdir ?= $(libdir)/discord-poller
 datarootdir ?= $(prefix)/share
+monitoringdir ?= $(datarootdir)/discord-poller/monitoring
 docdir ?= $(datarootdir)/doc/discord-poller
 mandir ?= $(datarootdir)/man
 completionsdir ?= $(datarootdir)/bash-completion/completions
@@ -28,11 +29,12 @@ service_python ?= $(pkglibdir)/venv/bin/python3
 
 UNITS = poller.target poller.timer poller.service poller-migrate.service poller-prune.timer \
 	poller-prune.service
+credentials_dropin = $(unitdir)/run-credentials-poller.service.mount.d
 # What an operator may have enabled.
-ENABLED = poller.target poller.timer poller-prune.timer poller-web.socket
+ENABLED = poller.target poller.timer poller-web.socket
 fill_in = sed -e 's|@PYTHON@|$(service_python)|g' -e 's|@pkglibdir@|$(pkglibdir)|g'
 
-.PHONY: install install-application install-files uninstall test-system
+.PHONY: install install-application install-files uninstall may-uninstall test-system
 
 install: install-application install-files ## install below prefix=/usr/local, with a private Python environment
 	@$(if $(DESTDIR),:,printf '%s\n' $(next_steps))
@@ -52,13 +54,15 @@ install-application:
 
 install-files:
 	$(INSTALL) -d $(foreach dir,$(bindir) $(unitdir) $(sysusersdir) $(tmpfilesdir) $(docdir) \
-		$(mandir)/man8 $(completionsdir) $(sysconfdir)/discord-poller,'$(DESTDIR)$(dir)')
+		$(mandir)/man8 $(completionsdir) $(monitoringdir) $(sysconfdir)/discord-poller,'$(DESTDIR)$(dir)')
 	$(INSTALL_DATA) systemd/poller.target systemd/poller.timer systemd/poller-prune.timer \
 		'$(DESTDIR)$(unitdir)'
 	for unit in poller.service poller-migrate.service poller-prune.service; do \
 		$(fill_in) systemd/$$unit.in > '$(DESTDIR)$(unitdir)'/$$unit || exit; \
 		chmod 644 '$(DESTDIR)$(unitdir)'/$$unit || exit; \
 	done
+	$(INSTALL) -d '$(DESTDIR)$(credentials_dropin)'
+	$(INSTALL_DATA) systemd/quiet-credentials.conf '$(DESTDIR)$(credentials_dropin)'
 	$(INSTALL_DATA) systemd/discord-poller.sysusers '$(DESTDIR)$(sysusersdir)/discord-poller.conf'
 	$(INSTALL_DATA) systemd/discord-poller.tmpfiles '$(DESTDIR)$(tmpfilesdir)/discord-poller.conf'
 	if test -e systemd/discord-poller.catalog; then \
@@ -69,21 +73,28 @@ install-files:
 	chmod 755 '$(DESTDIR)$(bindir)/discord-poller'
 	$(INSTALL_DATA) packaging/discord-poller.8 '$(DESTDIR)$(mandir)/man8'
 	$(INSTALL_DATA) packaging/discord-poller.bash '$(DESTDIR)$(completionsdir)/discord-poller'
+	$(INSTALL_DATA) monitoring/* '$(DESTDIR)$(monitoringdir)'
 	$(INSTALL_DATA) systemd/poller.conf '$(DESTDIR)$(docdir)'
 	test -e '$(DESTDIR)$(sysconfdir)/discord-poller/poller.conf' || \
 		$(INSTALL) -m 640 systemd/poller.conf '$(DESTDIR)$(sysconfdir)/discord-poller'
 
+# Before anything is removed, also what other files of this folder add to `uninstall`.
+uninstall uninstall-web-files: may-uninstall
+may-uninstall:
+	@for unit in $(if $(DESTDIR),,$(ENABLED)); do \
+		if systemctl --quiet is-enabled $$unit 2>/dev/null; then \
+			echo "$$unit is enabled. First run: systemctl disable --now $(ENABLED)" >&2; \
+			exit 1; \
+		fi; \
+	done
+
 uninstall: ## remove what install put there; settings, token and database stay
-	@if test -z '$(DESTDIR)' && systemctl --quiet is-enabled $(ENABLED) 2>/dev/null; then \
-		echo 'discord-poller is enabled. First run: systemctl disable --now $(ENABLED)' >&2; \
-		exit 1; \
-	fi
 	rm -f $(foreach unit,$(UNITS),'$(DESTDIR)$(unitdir)/$(unit)') \
 		'$(DESTDIR)$(sysusersdir)/discord-poller.conf' '$(DESTDIR)$(tmpfilesdir)/discord-poller.conf' \
 		'$(DESTDIR)$(catalogdir)/discord-poller.catalog' '$(DESTDIR)$(bindir)/discord-poller' \
 		'$(DESTDIR)$(mandir)/man8/discord-poller.8' '$(DESTDIR)$(completionsdir)/discord-poller'
-	rm -rf '$(DESTDIR)$(docdir)' '$(DESTDIR)$(pkglibdir)' '$(DESTDIR)$(pkglibdir).new' '$(DESTDIR)$(pkglibdir).old'
+	rm -rf '$(DESTDIR)$(credentials_dropin)' '$(DESTDIR)$(docdir)' '$(DESTDIR)$(datarootdir)/discord-poller' '$(DESTDIR)$(pkglibdir)' '$(DESTDIR)$(pkglibdir).new' '$(DESTDIR)$(pkglibdir).old'
 
 test-system: $(VENV)/dev ## boot Debian 12 and 13 and drive an installation there (as root; 10 minutes)
 	@tests/system/prerequisites
-	$(PYTHON) -m pytest --override-ini addopts=--strict-markers -n 4 tests/system
+	$(PYTHON) -m pytest --override-ini addopts=--strict-markers -n 6 tests/system

@@ -19,8 +19,7 @@ from messages_app.export_lines import KEYS
 from messages_app.models import Message, Session
 from messages_app.scheduling import add_session
 from messages_app.windows import Window
-from tests.commands import MANAGE, Commands
-from tests.conftest import Manage
+from tests.commands import MANAGE, Commands, Manage
 from tests.export_documents import (
     CHANNEL_ID,
     FIRST_ID,

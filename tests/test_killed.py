@@ -14,6 +14,8 @@ from messages_app.models import Feed
 from tests.killable import processes_of, start_tick
 from tests.simulation import Simulation
 
+pytestmark = pytest.mark.simulation
+
 KILLS = 200
 LENGTH_S = KILLS * 31.0
 

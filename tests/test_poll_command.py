@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -18,10 +19,9 @@ from messages_app.management import commands as commands_package
 from messages_app.models import Feed, Message, Poll, Session
 from messages_app.scheduling import add_session
 from messages_app.windows import Coverage, Window
-from tests.commands import Commands
-from tests.conftest import Manage
+from tests.commands import Commands, Manage
 from tests.simulation import START, Simulation, at
-from tests.test_import_range import STATUSES
+from tests.test_import_range import IMPATIENT, STATUSES
 
 POLL = "poll_recent_messages"
 LENGTH_S = 600
@@ -159,9 +159,7 @@ def test_every_fault_has_its_status_and_is_told_in_a_sentence(
     simulation.channel_ids = (201,)
     session = simulation.schedule()
 
-    outcome = simulation.tick(
-        60, REPLAY_FAULT=fault, POLLER_EXPORT_TIMEOUT="1", POLLER_RUN_BUDGET="1"
-    )
+    outcome = simulation.tick(60, REPLAY_FAULT=fault, **(IMPATIENT if fault == "hang" else {}))
 
     assert outcome.status == STATUSES[fault]
     feed = session.feeds.get()
@@ -196,7 +194,7 @@ def test_the_process_exits_with_the_status_and_says_no_token(manage: Manage, sta
     add_session("Live", live_window(), [201])
     fault = {65: "garbage", 69: "network-down", 75: "hang", 77: "bad-token"}[status]
 
-    limits = {"POLLER_EXPORT_TIMEOUT": "1", "POLLER_RUN_BUDGET": "1"}
+    limits = IMPATIENT if fault == "hang" else {}
     output = manage(POLL, status=status, REPLAY_FAULT=fault, **limits)
 
     assert "the.test.token" not in output
@@ -298,7 +296,7 @@ def test_a_file_that_is_no_database_is_a_sentence(
 def test_a_damaged_database_is_a_sentence(manage: Manage, tmp_path: Path) -> None:
     path = tmp_path / "db.sqlite3"
     manage("migrate", DATABASE_URL=f"sqlite:///{path}")
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA journal_mode = DELETE")
     content = bytearray(path.read_bytes())
     content[8192:] = b"\xff" * (len(content) - 8192)

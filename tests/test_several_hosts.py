@@ -19,6 +19,8 @@ from messages_app.models import Feed, Poll
 from tests.killable import start_tick
 from tests.simulation import Simulation, at
 
+pytestmark = pytest.mark.simulation
+
 LENGTH_S = 1800.0
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import pytest
+
 from messages_app.models import Message, Poll, Revision, Session
 from messages_app.replay.scenario import ChannelScript
 from messages_app.windows import Coverage
 from tests.simulation import START, Simulation, ticks
+
+pytestmark = pytest.mark.simulation
 
 HOUR_S = 3600
 LENGTH_S = 4 * HOUR_S

@@ -10,6 +10,8 @@ import pytest
 from messages_app.models import Message
 from tests.simulation import Simulation, ticks
 
+pytestmark = pytest.mark.simulation
+
 HALF_AN_HOUR_S = 1800.0
 
 

@@ -146,7 +146,7 @@ def test_the_command_has_the_settings_and_the_token_of_the_service() -> None:
 def test_the_target_stops_every_unit() -> None:
     for name, text in UNITS.items():
         if name != "poller.target":
-            assert settings(text)["PartOf"] == ["poller.target"], name
+            assert "poller.target" in settings(text)["PartOf"], name
 
 
 def test_every_unit_is_installed_and_uninstalled_and_nothing_stays_but_settings(
@@ -155,8 +155,9 @@ def test_every_unit_is_installed_and_uninstalled_and_nothing_stays_but_settings(
     make = ["make", "--silent", f"DESTDIR={tmp_path}"]
     subprocess.run([*make, "install-files"], cwd=CHECKOUT, check=True)
     units = tmp_path / "usr/local/lib/systemd/system"
-    assert {path.name for path in units.iterdir()} == UNITS.keys()
-    assert not [path for path in units.iterdir() if re.search(r"@\w+@", path.read_text())]
+    installed = {path.name: path.read_text() for path in units.iterdir() if path.is_file()}
+    assert installed.keys() == UNITS.keys()
+    assert not [name for name, text in installed.items() if re.search(r"@\w+@", text)]
     subprocess.run([*make, "uninstall"], cwd=CHECKOUT, check=True)
     left = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()]
     assert left == ["etc/discord-poller/poller.conf"]

@@ -4,7 +4,7 @@ import os
 
 from messages_app.database import django_database
 
-SECRET_KEY = "bare"  # noqa: S105 - signs nothing
+SECRET_KEY = "bare"
 DATABASES = {"default": django_database(os.environ["DATABASE_URL"])}
 INSTALLED_APPS = ["bench.bare"]
 USE_TZ = True

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from messages_app.doctor.finding import Finding, bad, good, skipped
 from messages_app.environment import NAMES, Settings
+from messages_app.errors import ConfigurationError
 from messages_app.reporting.sessions import duration
 from messages_app.reporting.timer import SERVICE, TimerHealth, TimerState, span_seconds
 
@@ -94,6 +95,10 @@ def check_libraries(settings: Settings) -> Iterator[Finding]:
         yield good("journal", "records with fields")
     else:
         yield skipped("journal", "plain lines only; python3-systemd adds fields")
+    try:
+        settings.metrics_token()
+    except ConfigurationError as error:
+        yield bad("metrics", str(error))
     path = settings.metrics_textfile
     if not path:
         return

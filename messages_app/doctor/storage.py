@@ -84,13 +84,14 @@ def check_permissions(settings: Settings, environ: Mapping[str, str]) -> Iterato
     state = Path(settings.state_dir)
     yield _state_finding(state)
     credentials = environ.get("CREDENTIALS_DIRECTORY")
-    for what, path in (
-        ("secret key", Path(environ.get("POLLER_SECRET_KEY_FILE") or state / "secret-key")),
-        ("token", Path(environ.get("DISCORD_TOKEN_FILE") or SERVER_TOKEN)),
+    for what, path, forbidden in (
+        # The web side, which signs with the key, may have a user of its own in the group.
+        ("secret key", Path(environ.get("POLLER_SECRET_KEY_FILE") or state / "secret-key"), 0o027),
+        ("token", Path(environ.get("DISCORD_TOKEN_FILE") or SERVER_TOKEN), 0o077),
     ):
         # Owner and mode of systemd's credentials are its own affair.
         is_credential = bool(credentials) and path.is_relative_to(str(credentials))
-        if not is_credential and (finding := _secret_finding(what, path)):
+        if not is_credential and (finding := _secret_finding(what, path, forbidden)):
             yield finding
 
 
@@ -99,10 +100,10 @@ def _state_finding(state: Path) -> Finding:
         mode = stat.S_IMODE(state.stat().st_mode)
     except OSError as error:
         return bad("permissions", f"{state} cannot be looked at ({error.strerror}): create it.")
-    if mode & 0o022:
+    if mode & 0o002:  # its group may be the web side's
         return bad(
             "permissions",
-            f"Others may write the state folder {state} (mode {mode:03o}): run `chmod go-w "
+            f"Others may write the state folder {state} (mode {mode:03o}): run `chmod o-w "
             f"{state}`.",
         )
     if not os.access(state, os.W_OK):
@@ -111,10 +112,10 @@ def _state_finding(state: Path) -> Finding:
             f"The state folder {state} cannot be written by this user: check its owner, or run "
             "this command as the poller's user.",
         )
-    return good("permissions", f"only its owner writes the state folder {state}")
+    return good("permissions", f"not everybody may write the state folder {state}")
 
 
-def _secret_finding(what: str, path: Path) -> Finding | None:
+def _secret_finding(what: str, path: Path, forbidden: int) -> Finding | None:
     """Is this file closed to others? None where there is no file, which is told elsewhere."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
@@ -122,9 +123,9 @@ def _secret_finding(what: str, path: Path) -> Finding | None:
         return good("permissions", f"{path} is closed to this user")
     except OSError:
         return None
-    if mode & 0o077:
+    if mode & forbidden:
         return bad(
             "permissions",
             f"Others may read the {what} in {path} (mode {mode:03o}): run `chmod 600 {path}`.",
         )
-    return good("permissions", f"only its owner reads the {what} in {path}")
+    return good("permissions", f"the {what} in {path} is closed to others")

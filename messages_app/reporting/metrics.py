@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from messages_app.environment import Settings
+from messages_app.errors import ConfigurationError
 from messages_app.reporting.situation import take_situation
 from messages_app.reporting.timer import TimerHealth
 from messages_app.reporting.totals import all_totals
@@ -37,7 +38,11 @@ def metrics_text(now: datetime, timer: TimerHealth | None = None) -> bytes:
 def metrics_page(request: HttpRequest) -> HttpResponse:
     """The page `/metrics`, for whom the metrics are meant."""
     poller: Settings = settings.POLLER
-    if not _may_read(request, poller):
+    try:
+        may_read = _may_read(request, poller)
+    except ConfigurationError:  # its sentence names a path, which is not for everybody either
+        return _sentence("POLLER_METRICS_TOKEN_FILE cannot be read: see `doctor`.", 503)
+    if not may_read:
         return _sentence(
             "Not for everybody: send POLLER_METRICS_TOKEN as a bearer token, or log in.", 403
         )

@@ -63,6 +63,8 @@ activity = Activity()
 def post_worker_init(worker: Any) -> None:
     """Watch for idleness, where there is a systemd that starts us again."""
     if STARTED_BY_SYSTEMD:
+        activity.begin()
+        activity.end()  # what it took to start was no idleness
         threading.Thread(target=_leave_when_idle, args=(worker.ppid,), daemon=True).start()
 
 

@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import CharField, Count, Func
+from django.urls import reverse
+from django.utils.safestring import SafeString, mark_safe
 
 from messages_app.models import Message
 from messages_app.web.clock import Clock
@@ -30,33 +32,13 @@ _MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
-class Bar:
-    """Some minutes of the session; place and size in the drawing's units."""
-
-    x: float
-    width: float
-    y: float
-    height: float
-    count: int
-    label: str
-    at: str
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """A covered stretch or a gap on the strip under the bars."""
-
-    x: float
-    width: float
-    label: str
-
-
-@dataclass(frozen=True)
 class Timeline:
-    bars: Sequence[Bar]
-    covered: Sequence[Stretch]
-    gaps: Sequence[Stretch]
-    now_x: float | None
+    """The drawing's parts as SVG, and what stands beside it; `now_x` is None when it is over."""
+
+    bars: SafeString
+    strip: SafeString
+    gap_count: int
+    now_x: str | None
     total: int
     peak: int
     unit: str
@@ -100,14 +82,18 @@ def timeline(state: SessionState, now: datetime, clock: Clock) -> Timeline:
     peak = max(counts.values(), default=0)
     covered = Coverage(part for feed in state.feeds for part in feed.covered.windows)
     # Where any feed lacks something the strip shows the gap over the others' coverage.
+    page = reverse("session", args=[state.session.pk])
+    length = timedelta(minutes=step)
+    bars = [
+        _bar(begin, counts[begin], peak, length, window, clock, page) for begin in sorted(counts)
+    ]
+    strip = [_stretch(part, window, clock, "covered") for part in covered.windows]
+    strip += [_stretch(gap, window, clock, "gap") for gap in state.gaps]
     return Timeline(
-        bars=[
-            _bar(begin, counts[begin], peak, timedelta(minutes=step), window, clock)
-            for begin in sorted(counts)
-        ],
-        covered=[_stretch(part, window, clock, "covered") for part in covered.windows],
-        gaps=[_stretch(gap, window, clock, "gap of " + _length(gap)) for gap in state.gaps],
-        now_x=_x(now, window) if state.is_live else None,
+        bars=mark_safe("".join(bars)),  # noqa: S308 - numbers and times only
+        strip=mark_safe("".join(strip)),  # noqa: S308 - numbers and times only
+        gap_count=len(state.gaps),
+        now_x=f"{_x(now, window):.1f}" if state.is_live else None,
         total=sum(counts.values()),
         peak=peak,
         unit="a minute" if step == 1 else f"{step} minutes",
@@ -180,33 +166,41 @@ def _whole_minutes(window: Window) -> Window:
 
 def _x(instant: datetime, window: Window) -> float:
     share = (instant - window.start) / (window.end - window.start)
-    return round(min(max(share, 0.0), 1.0) * WIDTH, 2)
+    return min(max(share, 0.0), 1.0) * WIDTH
 
 
 def _bar(
-    begin: datetime, count: int, peak: int, step: timedelta, window: Window, clock: Clock
-) -> Bar:
-    x, end = _x(begin, window), _x(begin + step, window)
-    height = round(max(count / peak * HEIGHT, 1.5), 2)
+    begin: datetime,
+    count: int,
+    peak: int,
+    step: timedelta,
+    window: Window,
+    clock: Clock,
+    page: str,
+) -> str:
+    """A bar that leads to its minutes; the whole height above the strip can be clicked."""
+    x = _x(begin, window)
+    width = max(_x(begin + step, window) - x - 0.8, 0.8)
+    height = max(count / peak * HEIGHT, 1.5)
+    start = max(begin, window.start)
     messages = "1 message" if count == 1 else f"{count} messages"
-    return Bar(
-        x=x,
-        width=round(max(end - x - 0.8, 0.8), 2),
-        y=round(HEIGHT + 2 - height, 2),
-        height=height,
-        count=count,
-        label=f"{clock.minute(max(begin, window.start))}: {messages}",
-        at=max(begin, window.start).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    place = f'x="{x:.1f}" width="{width:.1f}"'
+    return (
+        f'<a href="{page}?at={start.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" tabindex="-1">'
+        f'<rect class="hit" {place} y="0" height="68"></rect>'
+        f'<rect class="amount" {place} y="{HEIGHT + 2 - height:.1f}" height="{height:.1f}"></rect>'
+        f"<title>{clock.minute(start)}: {messages}</title></a>"
     )
 
 
-def _stretch(part: Window, window: Window, clock: Clock, what: str) -> Stretch:
+def _stretch(part: Window, window: Window, clock: Clock, kind: str) -> str:
+    """A covered stretch or a gap on the strip; a gap stands out by its height, too."""
     x = _x(part.start, window)
     width = max(_x(part.end, window) - x, 1.5)
-    return Stretch(
-        x, round(width, 2), f"{what}: {clock.minute(part.start)} to {clock.minute(part.end)}"
+    y, height = (70, 12) if kind == "gap" else (72, 8)
+    length = f" of {exact_duration(part.end - part.start)}" if kind == "gap" else ""
+    return (
+        f'<rect class="{kind}" x="{x:.1f}" width="{width:.1f}" y="{y}" height="{height}">'
+        f"<title>{kind}{length}: {clock.minute(part.start)} to {clock.minute(part.end)}</title>"
+        "</rect>"
     )
-
-
-def _length(gap: Window) -> str:
-    return exact_duration(gap.end - gap.start)

@@ -7,8 +7,9 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 from django.views.generic import RedirectView
 
+from messages_app.reporting.metrics import metrics_page
 from messages_app.web.access import open_to_all
-from messages_app.web.views import account, api, downloads, home, live, schedule, session
+from messages_app.web.views import account, api, downloads, health, home, live, schedule, session
 
 urlpatterns = [
     # The admin's own login would be one without a limit on failures.
@@ -25,6 +26,9 @@ urlpatterns = [
     path("sessions/<int:session_id>/live/", live.live, name="live"),
     path("sessions/<int:session_id>/download/<str:kind>/", downloads.download, name="download"),
     path("messages/<int:message_id>/", session.permalink, name="message"),
+    path("health/", health.health, name="health"),
+    # It asks for a login or a token of its own.
+    path("metrics", open_to_all(metrics_page), name="metrics"),
     path("schedule/", schedule.add, name="schedule"),
     path("schedule/notes/", schedule.notes, name="schedule_notes"),
     path("schedule/<int:session_id>/", schedule.edit, name="edit_session"),

@@ -7,8 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -92,16 +90,15 @@ def free_port() -> int:
         return port
 
 
-def wait_for(url: str, timeout_s: float = 30) -> None:
+def wait_for(port: int, timeout_s: float = 30) -> None:
+    """Wait until something listens on that port of this machine."""
     deadline = time.monotonic() + timeout_s
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=5):
+            with socket.create_connection(("127.0.0.1", port), timeout=5):
                 return
-        except urllib.error.HTTPError:
-            return
         except OSError:
-            assert time.monotonic() < deadline, f"{url} does not answer"
+            assert time.monotonic() < deadline, f"nothing listens on port {port}"
             time.sleep(0.1)
 
 
@@ -130,7 +127,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         cwd=ROOT,
     )
     try:
-        wait_for(f"{site.url}/login/")
+        wait_for(port)
         yield site
     finally:
         server.terminate()

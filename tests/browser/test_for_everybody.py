@@ -39,7 +39,7 @@ def test_axe_finds_no_barrier(
     page.goto(f"{site.url}/login/")
     assert violations(page) == []
     log_in(context, site)
-    for path in ("/", "/schedule/", session_url.removeprefix(site.url)):
+    for path in ("/", "/health/", "/schedule/", session_url.removeprefix(site.url)):
         page.goto(f"{site.url}{path}")
         page.wait_for_load_state("networkidle") if path == "/" else page.wait_for_timeout(600)
         assert violations(page) == [], path

@@ -169,11 +169,20 @@ def test_secrets_that_others_may_read_are_told(tmp_path: Path, mode: int, state:
     assert [each.state for each in found] == [State.GOOD, state]
 
 
+def test_the_web_sides_group_may_read_the_secret_key(tmp_path: Path) -> None:
+    key = tmp_path / "secret-key"
+    key.touch()
+    for mode, state in ((0o640, State.GOOD), (0o644, State.BAD)):
+        key.chmod(mode)
+        found = list(storage.check_permissions(settings(tmp_path), {}))
+        assert [each.state for each in found] == [State.GOOD, state]
+
+
 def test_a_state_folder_that_others_may_write_is_told(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     (found,) = storage.check_permissions(settings(tmp_path), {})
     assert found.state is State.BAD
-    assert "chmod go-w" in found.sentence
+    assert "chmod o-w" in found.sentence
 
 
 def test_a_credential_of_systemd_is_left_to_systemd(tmp_path: Path) -> None:
@@ -242,6 +251,8 @@ def test_the_settings_are_named_without_their_values() -> None:
 def test_a_metrics_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     there = settings(tmp_path, POLLER_METRICS_TEXTFILE=f"{tmp_path}/poller.prom")
     assert [each.state for each in host.check_libraries(there)][1:] == [State.GOOD]
+    hidden = settings(tmp_path, POLLER_METRICS_TOKEN_FILE="/nowhere/token")
+    assert [each.state for each in host.check_libraries(hidden)][1:] == [State.BAD]
     nowhere = settings(tmp_path, POLLER_METRICS_TEXTFILE="/nowhere/poller.prom")
     assert [each.state for each in host.check_libraries(nowhere)][1:] == [State.BAD]
 

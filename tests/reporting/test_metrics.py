@@ -179,6 +179,13 @@ def test_the_page_opens_to_the_token(settings: DjangoSettings, tmp_path: Path) -
     assert samples(page.content)["discord_poller_live_sessions"] == 0
 
 
+def test_a_token_file_that_cannot_be_read_closes_the_page(settings: DjangoSettings) -> None:
+    settings.POLLER = Settings({"POLLER_METRICS_TOKEN_FILE": "/nowhere/token"})
+    page = answered(settings, token="opensesame")
+    assert page.status_code == 503
+    assert b"/nowhere" not in page.content
+
+
 def test_the_page_opens_to_whom_the_other_pages_are_open(settings: DjangoSettings) -> None:
     settings.POLLER = Settings({})
     assert answered(settings, user=User(username="ana")).status_code == 200

@@ -1,4 +1,5 @@
-"""The machines of the tests: one of each suite to be driven, one more for the real period.
+"""The machines of the tests: of each suite one to be driven, one for the real period, and fresh
+ones for the installation.
 
 They are driven side by side, each by one worker of pytest-xdist: a test's id ends with the name of
 its machine.
@@ -76,7 +77,7 @@ def undisturbed(request: pytest.FixtureRequest) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(params=_suites("period"))
+@pytest.fixture(params=_suites("fresh"))
 def fresh(request: pytest.FixtureRequest) -> Iterator[Machine]:
     """A machine on which `make install` was run just now and nothing else."""
     suite = request.param

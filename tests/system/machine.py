@@ -94,7 +94,6 @@ class Machine:
                 start_new_session=True,
                 env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
             )
-        self._leader = 0
         wait_until(self._booted, f"{self.name} boots (see {console.name})", BOOT_LIMIT_S)
 
     def _booted(self) -> bool:
@@ -102,12 +101,10 @@ class Machine:
         if self._nspawn.poll() is not None:
             console = (self._folder / "console.log").read_text(errors="replace")
             raise MachineError(f"{self.name} ended while booting:\n{console[-2000:]}")
-        if not self._leader:
-            pid = self._nspawn.pid
-            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-            if not children:
-                return False
-            self._leader = int(children[0])
+        leader = _first_process_below(self._nspawn.pid)
+        if leader is None:
+            return False
+        self._leader = leader
         state = self.run("systemctl", "is-system-running", check=False, timeout_s=BOOT_LIMIT_S)
         return state.stdout.strip() in ("running", "degraded")
 
@@ -212,6 +209,19 @@ class Machine:
         except OSError:
             return False
         return True
+
+
+def _first_process_below(pid: int) -> int | None:
+    """The child of systemd-nspawn that is PID 1 inside; None while it is still being made."""
+    try:
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            status = Path(f"/proc/{child}/status").read_text()
+            namespaces = next(line for line in status.splitlines() if line.startswith("NSpid:"))
+            if namespaces.split()[2:] == ["1"]:
+                return int(child)
+    except FileNotFoundError:
+        pass
+    return None
 
 
 def _cgroup2_mount() -> Path:

@@ -8,6 +8,7 @@ from messages_app.reporting.events import POLL_DONE
 from tests.system.machine import Machine, MachineError, wait_until
 
 PROGRAM = "/usr/local/lib/discord-poller"
+STATE = "/var/lib/discord-poller"
 PYTHON = f"{PROGRAM}/venv/bin/python3"
 REPLAY = f"{PYTHON} -I -S {PROGRAM}/manage.py replay"
 SETTINGS = "/etc/discord-poller/poller.conf"
@@ -83,6 +84,7 @@ class Server:
 
     def mark(self) -> None:
         """Forget the journal so far: `journal`, `starts` and `polls` tell what comes after this."""
+        self.machine.run("journalctl", "--sync")  # what comes late from before is not after
         self._marked_s = time.monotonic()
 
     def journal(self, *matches: str) -> list[dict[str, Any]]:

@@ -72,7 +72,7 @@ def make_message(
         changed_at=instant,
         raw=json.dumps(raw, separators=(",", ":")),
     )
-    index_new([message.pk])
+    index_new([(message.pk, message.content)])
     return message
 
 

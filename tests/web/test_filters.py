@@ -58,7 +58,7 @@ def test_a_search_sees_edits_and_deletions_of_rows() -> None:
 def test_a_message_that_is_indexed_twice_is_found_once_and_forgotten_whole() -> None:
     past_session()
     message = make_message(at(1), "alpha")
-    index_new([message.pk])
+    index_new([(message.pk, message.content)])
     assert found("alpha") == ["alpha"]
     Message.objects.filter(pk=message.pk).update(content="beta")
     assert found("alpha") == []

@@ -18,6 +18,7 @@ from messages_app.export_lines import exported_messages
 from messages_app.management.commands.export_messages import write_csv, write_json_lines
 from messages_app.web.filters import Filters
 from messages_app.web.markdown import Setting
+from messages_app.web.message_html import messages_html
 from messages_app.web.pages import Key, after
 from messages_app.web.reading import shown_messages
 from messages_app.web.shown import ShownMessage, grouped
@@ -85,7 +86,7 @@ def _html(state: SessionState, setting: Setting, now: datetime) -> Iterator[str]
         rows = list(after(messages_of(state, Filters()), key)[:BATCH])
         shown = shown_messages(rows, setting, several_channels=len(state.feeds) > 1)
         told = grouped(shown, setting, before)
-        yield render_to_string("web/_messages.html", {"messages": told})
+        yield messages_html(told)
         before = told[-1] if told else before
         key = Key.of(rows[-1]) if len(rows) == BATCH else None
     yield foot

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from messages_app.models import Message, MessageQuerySet, Poll
 from messages_app.web.filters import Filters
+from messages_app.web.message_html import messages_html
 from messages_app.web.pages import PAGE_SIZE, Key, after
 from messages_app.web.reading import shown_messages
 from messages_app.web.shown import ShownMessage, grouped
@@ -65,13 +66,12 @@ def live(request: HttpRequest, session_id: int) -> HttpResponse:
     return JsonResponse(
         {
             "version": state.version,
-            "news": [_rendered(request, message) for message in news],
+            "news": [messages_html([message]) for message in news],
             "count": len(news),
             "last": news[-1].key if news else str(last or ""),
             "more": more,
             "changed": [
-                {"id": str(m.id), "version": m.version, "html": _rendered(request, m)}
-                for m in altered
+                {"id": str(m.id), "version": m.version, "html": messages_html([m])} for m in altered
             ],
             "state": render_to_string("web/_state.html", context, request),
             "status": render_to_string("web/_status.html", context, request),
@@ -82,10 +82,6 @@ def live(request: HttpRequest, session_id: int) -> HttpResponse:
             ),
         }
     )
-
-
-def _rendered(request: HttpRequest, message: ShownMessage) -> str:
-    return render_to_string("web/_messages.html", {"messages": [message]}, request)
 
 
 def _changed(

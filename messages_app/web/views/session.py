@@ -13,6 +13,7 @@ from django.utils import timezone
 from messages_app.models import Message, MessageQuerySet, Session
 from messages_app.web.filters import Filters
 from messages_app.web.markdown import Setting
+from messages_app.web.message_html import messages_html
 from messages_app.web.pages import (
     Key,
     Page,
@@ -53,7 +54,7 @@ def session_page(request: HttpRequest, session_id: int) -> HttpResponse:
             "state": state,
             "session": state.session,
             "timeline": timeline(state, now, viewer.clock),
-            "messages": grouped(messages, setting),
+            "messages_html": messages_html(grouped(messages, setting), wanted.target),
             "page": page,
             "target": wanted.target,
             "first_key": messages[0].key if messages else "",

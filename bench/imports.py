@@ -1,0 +1,127 @@
+"""Measures imports: the whole command against the database's own limit, again, and its memory."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from bench.documents import CHANNEL_ID, write_export
+from bench.measuring import cost, progress
+from bench.results import Row
+from bench.workplace import PYTHON, Workplace
+
+COLUMNS = (
+    "discord_id, channel_id, type, timestamp, edited_at, author_id, author_name, content,"
+    " has_attachments, fingerprint, changed_at, raw"
+)
+SELECT = f"SELECT {COLUMNS} FROM messages_app_message"
+MARKS = ", ".join("?" * 12)
+INSERT = f"INSERT INTO messages_app_message ({COLUMNS}) VALUES ({MARKS})"
+INDEX = "INSERT INTO messages_app_search (rowid, content) VALUES (?, ?)"
+
+
+def on_sqlite(folder: Path, new_place: Callable[[], Workplace], count: int, runs: int) -> list[Row]:
+    """CPU, since nothing but the process itself works there, and a shared disk is moody."""
+    progress(f"imports of {count:,} messages on SQLite")
+    export = write_export(folder / "export.json", count)
+    rates, again = [], []
+    for _ in range(runs):
+        place = new_place()
+        command = place.command("import_messages", str(export))
+        first_s = cost(command, place.environ).cpu_s
+        again.append(cost(command, place.environ).cpu_s / first_s)
+        rates.append(
+            _executemany_s(place.connect().execute(SELECT).fetchall(), new_place()) / first_s
+        )
+    export.unlink()
+    return [
+        Row(
+            "import, SQLite, of the rate of a bare executemany, with the search index, CPU",
+            statistics.median(rates),
+            0.40,
+            "",
+            is_floor=True,
+        ),
+        Row("the same again, SQLite, of the first time", statistics.median(again), 1, ""),
+    ]
+
+
+def on_postgresql(
+    folder: Path, new_place: Callable[[], Workplace], count: int, runs: int
+) -> list[Row]:
+    """Wall time, since the server's work is not the command's own."""
+    progress(f"imports of {count:,} messages on PostgreSQL")
+    export = write_export(folder / "export.json", count)
+    rates, again = [], []
+    for _ in range(runs):
+        place = new_place()
+        command = place.command("import_messages", str(export))
+        first_s = cost(command, place.environ).wall_s
+        again.append(cost(command, place.environ).wall_s / first_s)
+        rates.append(_copy_s(place.connect()) / first_s)
+    export.unlink()
+    return [
+        Row(
+            "import, PostgreSQL, of the rate of a direct COPY, with the search index, wall",
+            statistics.median(rates),
+            0.40,
+            "",
+            is_floor=True,
+        ),
+        Row("the same again, PostgreSQL, of the first time", statistics.median(again), 1, ""),
+    ]
+
+
+def memory(new_place: Callable[[], Workplace], small: int, large: int) -> list[Row]:
+    """The peak of the importing process, for an export through a pipe."""
+    peaks = {}
+    for count in (small, large):
+        progress(f"import of {count:,} messages, memory")
+        place = new_place()
+        pipe = place.folder / "export.json"
+        os.mkfifo(pipe)
+        with subprocess.Popen(
+            ["sh", "-c", f'exec {PYTHON} -m bench.documents {count} > "$0"', str(pipe)],
+            env=place.environ,
+        ):
+            command = place.command("import_messages", "-")
+            peaks[count] = cost(command, place.environ, stdin=pipe).peak_mib
+    return [
+        Row(f"import of {large:,} messages, peak memory", peaks[large], 100, "MiB"),
+        Row(f"its peak of that for {small:,} messages", peaks[large] / peaks[small], 1.1, ""),
+    ]
+
+
+def _executemany_s(rows: list[tuple[Any, ...]], place: Workplace) -> float:
+    """Seconds of CPU for ready rows, in one transaction, in the table and its search index."""
+    database = place.connect()
+    database.execute("INSERT INTO messages_app_channel VALUES (?, '', '', 0, '')", [CHANNEL_ID])
+    texts = [(row[0], row[7]) for row in rows]
+    started = time.process_time()
+    database.execute("BEGIN")
+    database.executemany(INSERT, rows)
+    database.executemany(INDEX, texts)
+    database.execute("COMMIT")
+    seconds = time.process_time() - started
+    database.close()
+    return seconds
+
+
+def _copy_s(connection: Any) -> float:
+    """Seconds that the server takes for the table's rows from ready text, in one transaction."""
+    cursor = connection.cursor()
+    text = StringIO()
+    cursor.copy_expert(f"COPY messages_app_message ({COLUMNS}) TO STDOUT", text)
+    cursor.execute("TRUNCATE messages_app_message CASCADE")
+    text.seek(0)
+    started = time.perf_counter()
+    cursor.copy_expert(f"COPY messages_app_message ({COLUMNS}) FROM STDIN", text)
+    seconds = time.perf_counter() - started
+    connection.close()
+    return seconds

@@ -1,0 +1,37 @@
+"""Health: what `status` says, for those who run it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from tests.web.builders import live_session
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_failing_feed_makes_the_page_say_what_is_wrong(browser: Client) -> None:
+    _, feed = live_session()
+    assert "discord-poller is healthy" in browser.get("/health/").content.decode()
+    feed.failures, feed.error, feed.error_kind = 3, "The token was refused.", "token-refused"
+    feed.save()
+    page = browser.get("/health/").content.decode()
+    assert "discord-poller is healthy" not in page
+    assert "3 failures in a row: The token was refused." in page
+
+
+def test_health_is_not_public(client: Client, settings: Settings) -> None:
+    settings.POLLER = SimpleNamespace(public=True, time_zone="UTC", channels=[])
+    assert client.get("/health/")["Location"].startswith("/login/")
+    assert "Health" not in client.get("/").content.decode()
+
+
+def test_metrics_ask_for_a_login_of_their_own(browser: Client) -> None:
+    assert browser.get("/metrics").content.startswith(b"# HELP")
+    browser.logout()
+    refused = browser.get("/metrics")
+    assert refused.status_code == 403
+    assert b"bearer token" in refused.content
