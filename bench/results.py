@@ -61,6 +61,12 @@ def load(folder: Path) -> list[Row]:
     return [Row(**row) for row in document["rows"]]
 
 
+def merged(rows: Sequence[Row], newer: Sequence[Row]) -> list[Row]:
+    """`rows` with those that were measured again in their places."""
+    again = {row.what: row for row in newer}
+    return [again.get(row.what, row) for row in rows]
+
+
 BEGIN, END = "<!-- table: made by make bench -->\n", "<!-- end of table -->\n"
 
 
