@@ -13,7 +13,7 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
-os.environ["DJANGO_SETTINGS_MODULE"] = "config.lean"
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.lean")
 
 import django
 
@@ -25,11 +25,11 @@ from tests.simulation import Simulation, at, ticks
 EXPORTER_S = 4
 
 
-def ages_s(folder: Path, minutes: int) -> list[float]:
+def ages_s(folder: Path, environ: dict[str, str], minutes: int) -> list[float]:
     """For every message of two channels, how long after its posting it was stored."""
     length_s = minutes * 60
     rng = random.Random(7)
-    simulation = Simulation(folder / "replay", dict(os.environ), length_s)
+    simulation = Simulation(folder / "replay", environ, length_s)
     for channel_id in simulation.channel_ids:
         for _ in range(length_s // 2):
             simulation.channel(channel_id).post(rng.uniform(0, length_s), "text")
@@ -47,10 +47,15 @@ def ages_s(folder: Path, minutes: int) -> list[float]:
     return sorted(ages)
 
 
+def p99(ages: list[float]) -> float:
+    """The 99th percentile of sorted ages."""
+    return ages[int(len(ages) * 0.99)]
+
+
 def main(minutes: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        ages = ages_s(Path(folder), minutes)
-    print(ages[int(len(ages) * 0.99)])
+        ages = ages_s(Path(folder), dict(os.environ), minutes)
+    print(p99(ages))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ bindir ?= $(exec_prefix)/bin
 libdir ?= $(exec_prefix)/lib
 pkglibdir ?= $(libdir)/discord-poller
 datarootdir ?= $(prefix)/share
+monitoringdir ?= $(datarootdir)/discord-poller/monitoring
 docdir ?= $(datarootdir)/doc/discord-poller
 mandir ?= $(datarootdir)/man
 completionsdir ?= $(datarootdir)/bash-completion/completions
@@ -53,7 +54,7 @@ install-application:
 
 install-files:
 	$(INSTALL) -d $(foreach dir,$(bindir) $(unitdir) $(sysusersdir) $(tmpfilesdir) $(docdir) \
-		$(mandir)/man8 $(completionsdir) $(sysconfdir)/discord-poller,'$(DESTDIR)$(dir)')
+		$(mandir)/man8 $(completionsdir) $(monitoringdir) $(sysconfdir)/discord-poller,'$(DESTDIR)$(dir)')
 	$(INSTALL_DATA) systemd/poller.target systemd/poller.timer systemd/poller-prune.timer \
 		'$(DESTDIR)$(unitdir)'
 	for unit in poller.service poller-migrate.service poller-prune.service; do \
@@ -72,6 +73,7 @@ install-files:
 	chmod 755 '$(DESTDIR)$(bindir)/discord-poller'
 	$(INSTALL_DATA) packaging/discord-poller.8 '$(DESTDIR)$(mandir)/man8'
 	$(INSTALL_DATA) packaging/discord-poller.bash '$(DESTDIR)$(completionsdir)/discord-poller'
+	$(INSTALL_DATA) monitoring/* '$(DESTDIR)$(monitoringdir)'
 	$(INSTALL_DATA) systemd/poller.conf '$(DESTDIR)$(docdir)'
 	test -e '$(DESTDIR)$(sysconfdir)/discord-poller/poller.conf' || \
 		$(INSTALL) -m 640 systemd/poller.conf '$(DESTDIR)$(sysconfdir)/discord-poller'
@@ -91,7 +93,7 @@ uninstall: ## remove what install put there; settings, token and database stay
 		'$(DESTDIR)$(sysusersdir)/discord-poller.conf' '$(DESTDIR)$(tmpfilesdir)/discord-poller.conf' \
 		'$(DESTDIR)$(catalogdir)/discord-poller.catalog' '$(DESTDIR)$(bindir)/discord-poller' \
 		'$(DESTDIR)$(mandir)/man8/discord-poller.8' '$(DESTDIR)$(completionsdir)/discord-poller'
-	rm -rf '$(DESTDIR)$(credentials_dropin)' '$(DESTDIR)$(docdir)' '$(DESTDIR)$(pkglibdir)' '$(DESTDIR)$(pkglibdir).new' '$(DESTDIR)$(pkglibdir).old'
+	rm -rf '$(DESTDIR)$(credentials_dropin)' '$(DESTDIR)$(docdir)' '$(DESTDIR)$(datarootdir)/discord-poller' '$(DESTDIR)$(pkglibdir)' '$(DESTDIR)$(pkglibdir).new' '$(DESTDIR)$(pkglibdir).old'
 
 test-system: $(VENV)/dev ## boot Debian 12 and 13 and drive an installation there (as root; 10 minutes)
 	@tests/system/prerequisites

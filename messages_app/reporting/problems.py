@@ -72,7 +72,8 @@ def _last_run_problems(situation: Situation) -> Iterator[Problem]:
     how = f"status {timer.last_status}" if timer.last_status is not None else timer.last_result
     yield Problem(
         Verdict.BROKEN if timer.last_status in _NEEDS_A_PERSON else Verdict.DEGRADED,
-        f"The last run of poller.service ended with {how}: `journalctl -u poller -n 20` tells why.",
+        f"The last run of poller.service ended with {how}: "
+        + (timer.last_sentence or "`journalctl -x -u poller -n 20` tells why."),
     )
 
 

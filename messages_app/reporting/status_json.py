@@ -106,6 +106,7 @@ def _timer(timer: TimerHealth) -> dict[str, Any]:
         "last_run": _instant(timer.last_run),
         "last_result": timer.last_result,
         "last_status": timer.last_status,
+        "last_sentence": timer.last_sentence,
     }
 
 

@@ -24,6 +24,7 @@ _PROPERTIES = (
     "Result",
     "ExecMainStatus",
     "ExecMainStartTimestamp",
+    "StatusText",
 )
 _UNIT_SECONDS = {
     "us": 1e-6,
@@ -55,7 +56,8 @@ class TimerHealth:
     """The timer, and the last run of its service.
 
     `next_elapse` is None where none is known; `last_run` is when the last run began, idle ones
-    included, and `last_status` its exit status, None where it has not ended or was killed.
+    included, and `last_status` its exit status, None where it has not ended or was killed;
+    `last_sentence` is what the run told systemd, empty where it could not.
     """
 
     state: TimerState
@@ -63,6 +65,7 @@ class TimerHealth:
     last_run: datetime | None = None
     last_result: str = ""
     last_status: int | None = None
+    last_sentence: str = ""
 
     @property
     def will_fire(self) -> bool:
@@ -99,9 +102,8 @@ def parse_timer(shown: str, now: datetime, monotonic_s: float) -> TimerHealth:
         next_elapse,
         _instant(service.get("ExecMainStartTimestamp", "")),
         result,
-        int(service["ExecMainStatus"])
-        if result in ("success", "exit-code") and service.get("ExecMainStatus", "").isdigit()
-        else None,
+        int(service["ExecMainStatus"]) if result in ("success", "exit-code") else None,
+        service.get("StatusText", ""),
     )
 
 

@@ -41,9 +41,13 @@ ALLOWED: Mapping[str, frozenset[str]] = {
 # Discord allows 4,000 characters; far longer texts come from files only and are shown as typed,
 # so that no text can make the parser work for seconds.
 LONGEST_PARSED = 10_000
+EXCERPT_LENGTH, LONGEST_EXCERPT_READ = 120, 500
 EMOJI_HOST = "https://cdn.discordapp.com/emojis"
 
 _PLAIN = re.compile(r"[^\\*_~|`<>\[\]:@#+\-\d\n]*")
+_SPOILER = re.compile(r"\|\|.+?(?:\|\||$)", re.DOTALL)
+_USER = re.compile(r"<@!?(\d{1,19})>", re.ASCII)
+_EMOJI = re.compile(r"<a?(:\w{2,32}:)\d{1,20}>", re.ASCII)
 _ONLY_EMOJI = re.compile(
     r"(?:<a?:\w{2,32}:\d{1,20}>|[\u2600-\u27bf\U0001f1e6-\U0001faff\u200d\ufe0f\s]){1,60}"
 )
@@ -77,6 +81,14 @@ def to_html(text: str, names: Names, setting: Setting) -> str:
     else:
         html = str(_parser().render(text, {"names": names, "setting": setting}))
     return f'<div class="jumbo">{html}</div>' if _ONLY_EMOJI.fullmatch(text) else html
+
+
+def to_excerpt(text: str, names: Names) -> str:
+    """The beginning of a text on one line, as plain text; spoilers stay covered."""
+    text = _SPOILER.sub("\u2587\u2587\u2587", text[:LONGEST_EXCERPT_READ])
+    text = _USER.sub(lambda found: "@" + names.users.get(int(found[1]), "unknown-user"), text)
+    text = _EMOJI.sub(r"\1", text)
+    return " ".join(text.split())[:EXCERPT_LENGTH]
 
 
 @lru_cache(maxsize=1)

@@ -13,6 +13,19 @@ from django.utils.safestring import SafeString, mark_safe
 
 from messages_app.web.shown import Attachment, Author, Embed, ShownMessage
 
+# What Discord shows for kinds of messages that are exported by number and without a text.
+WORDLESS = {
+    "8": "Boosted the server",
+    "9": "Boosted the server to level 1",
+    "10": "Boosted the server to level 2",
+    "11": "Boosted the server to level 3",
+    "12": "Follows another channel here",
+    "25": "Bought a role's subscription",
+    "27": "Began a stage",
+    "28": "Ended the stage",
+    "44": "Bought something",
+    "46": "The result of a poll",
+}
 _LINK = 'rel="noopener noreferrer" target="_blank"'
 
 
@@ -83,7 +96,10 @@ def _by(message: ShownMessage) -> str:
 
 
 def _nothing(message: ShownMessage) -> str:
-    return '<span class="note">nothing that an export can show</span>' if message.is_empty else ""
+    if not message.is_empty:
+        return ""
+    shown = WORDLESS.get(message.type, "Nothing that an export can show")
+    return f'<span class="note">{shown}</span>'
 
 
 def _forwarded(message: ShownMessage) -> str:

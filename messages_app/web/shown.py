@@ -12,14 +12,13 @@ from django.utils.safestring import SafeString, mark_safe
 
 from messages_app.models import Message, Revision
 from messages_app.web import raw_json
-from messages_app.web.markdown import Names, Setting, emoji_html, to_html
+from messages_app.web.markdown import Names, Setting, emoji_html, to_excerpt, to_html
 from messages_app.web.pages import Key
 from messages_app.web.raw_json import Object
 
 # Messages of one author closer together than this stand under one name, as on Discord.
 GROUP_WITHIN = timedelta(minutes=7)
 HUES = 12  # how many name colours the style sheet has, each readable in light and dark
-EXCERPT_LENGTH = 120
 SPOKEN_TYPES = frozenset({"Default", "Reply", "20", "23"})  # 20, 23: answers to commands
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif")
 FILMS = (".mp4", ".webm", ".mov")
@@ -106,6 +105,7 @@ class ShownMessage:
     deleted_full: str
     author: Author
     html: SafeString
+    type: str
     spoken: bool
     channel: str
     reply: Reply | None
@@ -163,9 +163,10 @@ def shown(message: Message, raw: Object, around: Surroundings, setting: Setting)
         deleted_full=clock.full(deleted_at) if deleted_at else "",
         author=author(message, raw, setting),
         html=html(message.content),
+        type=message.type,
         spoken=message.type in SPOKEN_TYPES,
         channel=channel if around.several_channels else "",
-        reply=_reply(raw, around.answered, setting),
+        reply=_reply(raw, around, setting),
         forwarded=html(raw_json.text(forwarded, "content")) if forwarded else None,
         attachments=[
             _attachment(item, setting)
@@ -219,14 +220,14 @@ def author(message: Message, raw: Object, setting: Setting) -> Author:
     )
 
 
-def _reply(raw: Object, answered: Mapping[int, Message], setting: Setting) -> Reply | None:
+def _reply(raw: Object, around: Surroundings, setting: Setting) -> Reply | None:
     reference = raw_json.part(raw, "reference")
     if not reference or raw_json.part(raw, "forwardedMessage"):
         return None
-    other = answered.get(raw_json.snowflake(reference, "messageId") or 0)
+    other = around.answered.get(raw_json.snowflake(reference, "messageId") or 0)
     if not other:
         return Reply(None, "a message that is not stored here", "")
-    excerpt = " ".join(other.content.split())[:EXCERPT_LENGTH]
+    excerpt = to_excerpt(other.content, around.names)
     if not excerpt:
         excerpt = "an attachment" if other.has_attachments else "a message without text"
     return Reply(author(other, {}, setting), excerpt, f"/messages/{other.discord_id}/")

@@ -36,7 +36,8 @@ def ago(instant: datetime, now: datetime) -> str:
 @register.filter
 def until(instant: datetime, now: datetime) -> str:
     """How long it is from `now` until `instant`, in words."""
-    return duration(max(instant - now, timedelta()))
+    left = instant - now
+    return duration(left) if left >= timedelta(seconds=1) else "a moment"
 
 
 @register.filter

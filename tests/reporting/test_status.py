@@ -153,6 +153,13 @@ def test_the_last_run_counts(result: str, status: int | None, verdict: Verdict) 
     assert judged(timer=timer)[0] is verdict
 
 
+def test_the_last_runs_own_words_are_told() -> None:
+    timer = TimerHealth(TimerState.WAITING, at(31), at(29), "exit-code", 78, "No token.")
+    assert (
+        judged(timer=timer)[1] == "The last run of poller.service ended with status 78: No token."
+    )
+
+
 def test_closing_a_session_may_take_a_while_and_then_degrades() -> None:
     make_feed(make_session(), span(0, 60))
     assert judged(70)[0] is Verdict.HEALTHY

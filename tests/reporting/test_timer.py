@@ -71,10 +71,11 @@ def test_a_calendar_timer_of_the_operators_counts_too() -> None:
 def test_the_last_run_is_told_with_its_status() -> None:
     service = (
         "Result=exit-code\nExecMainStartTimestamp=Mon 2026-11-23 16:40:54 UTC\n"
-        "ExecMainStatus=78\nActiveState=failed"
+        "ExecMainStatus=78\nActiveState=failed\nStatusText=No token = no poll."
     )
     found = health(shown(monotonic="49min", service=service))
     assert (found.last_run, found.last_result, found.last_status) == (NOW, "exit-code", 78)
+    assert found.last_sentence == "No token = no poll."
 
 
 def test_a_killed_run_has_a_result_but_no_status() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from messages_app.web.clock import Clock, zone_called
-from messages_app.web.markdown import ALLOWED, LONGEST_PARSED, Names, Setting, to_html
+from messages_app.web.markdown import ALLOWED, LONGEST_PARSED, Names, Setting, to_excerpt, to_html
 
 NAMES = Names(users={1: "Ann <b>"}, roles={2: "marshals"}, channels={3: "pits"})
 UTC_SETTING = Setting(Clock())
@@ -113,6 +113,13 @@ def test_custom_emoji_are_pictures_only_where_pictures_may_be_loaded() -> None:
 def test_a_text_longer_than_discord_allows_is_shown_as_typed() -> None:
     text = "**x** " * LONGEST_PARSED
     assert html(text) == f"<div>{text}</div>"
+
+
+def test_an_excerpt_names_who_is_mentioned_and_keeps_a_spoiler_covered() -> None:
+    text = "<@1> look <:flag:12>\n||the winner|| is ||open"
+    assert (
+        to_excerpt(text, NAMES) == "@Ann <b> look :flag: \u2587\u2587\u2587 is \u2587\u2587\u2587"
+    )
 
 
 MARKS = r"""

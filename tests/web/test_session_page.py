@@ -165,6 +165,15 @@ def test_a_message_whose_json_is_odd_is_shown_all_the_same(browser: Client) -> N
     assert "still here" in page_of(browser, f"/sessions/{session.pk}/")
 
 
+def test_a_message_without_any_text_says_what_it_is(browser: Client) -> None:
+    session, _ = past_session()
+    make_message(at(1), "", type="46")
+    make_message(at(2), "", type="99")
+    page = page_of(browser, f"/sessions/{session.pk}/")
+    assert "The result of a poll" in page
+    assert "Nothing that an export can show" in page
+
+
 def test_a_script_in_names_and_texts_stays_text(browser: Client) -> None:
     evil = "<script>alert(1)</script>"
     session, _ = past_session(title=evil)

@@ -17,7 +17,7 @@
     for (const span of document.querySelectorAll("[data-ago]"))
       span.textContent = duration(now() - Number(span.dataset.ago));
     for (const span of document.querySelectorAll("[data-until]"))
-      span.textContent = duration(Number(span.dataset.until) - now());
+      span.textContent = Number(span.dataset.until) - now() < 1000 ? "a moment" : duration(Number(span.dataset.until) - now());
   }
   if (document.querySelector("[data-ago], [data-until], [data-live]")) setInterval(tick, 1000);
 
