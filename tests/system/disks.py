@@ -24,7 +24,8 @@ SOURCES = "/usr/src/discord-poller"
 WHEELS = "/usr/src/wheels"
 CACHE = Path(os.environ.get("SYSTEM_TEST_CACHE", "/var/cache/discord-poller-tests"))
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-WEEK_S = 7 * 86400
+DAY_S = 86400
+WEEK_S = 7 * DAY_S
 PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "python3", "python3-venv", "make", "man-db"),
     # A program with a JIT, in place of the exporter's .NET, and the other database.
@@ -151,7 +152,9 @@ def _cached(name: str, key: str, make: Callable[[Path], None], lifetime_s: float
             shutil.rmtree(folder)
         if not folder.exists():
             for stale in CACHE.glob(f"{name}-*"):
-                shutil.rmtree(stale)
+                # A younger one may be under the machines of another checkout's run.
+                if now - stale.stat().st_mtime > DAY_S:
+                    shutil.rmtree(stale)
             unfinished = CACHE / f"unfinished-{name}"
             shutil.rmtree(unfinished, ignore_errors=True)
             make(unfinished)
