@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from tests.system.machine import Machine, MachineError
 
@@ -144,23 +145,45 @@ def _wheels(suite: Suite) -> Path:
 
 
 def _cached(name: str, key: str, make: Callable[[Path], None], lifetime_s: float = 0) -> Path:
-    """The folder of that name and key, made if there is none; older ones of that name go away."""
+    """The folder of that name and key, made if there is none; older ones of that name go away.
+
+    It stays for as long as this process lives, whatever another run of the tests wants.
+    """
     folder = CACHE / f"{name}-{key}"
     with _lock(name):
         now = time.time()
         if lifetime_s and folder.exists() and now - folder.stat().st_mtime > lifetime_s:
-            shutil.rmtree(folder)
+            _remove_unless_used(folder)
         if not folder.exists():
             for stale in CACHE.glob(f"{name}-*"):
-                # A younger one may be under the machines of another checkout's run.
-                if now - stale.stat().st_mtime > DAY_S:
-                    shutil.rmtree(stale)
+                _remove_unless_used(stale)
             unfinished = CACHE / f"unfinished-{name}"
             shutil.rmtree(unfinished, ignore_errors=True)
             make(unfinished)
             os.utime(unfinished, (now, now))
             unfinished.rename(folder)
+        if folder not in _used:
+            _used[folder] = _use_file(folder).open("w")
+            fcntl.flock(_used[folder], fcntl.LOCK_SH)
     return folder
+
+
+# The folders that this process uses, each with a file that is locked until its end.
+_used: dict[Path, TextIO] = {}
+
+
+def _use_file(folder: Path) -> Path:
+    return CACHE / f"use.{folder.name}"
+
+
+def _remove_unless_used(folder: Path) -> None:
+    with _use_file(folder).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        shutil.rmtree(folder)
+        _use_file(folder).unlink()
 
 
 @contextmanager
