@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -11,6 +12,12 @@ import pytest
 from django.db import connection
 
 from tests.commands import REPLAY, Commands, Manage
+
+
+def pytest_configure() -> None:
+    """Started in the background, a run ignores Ctrl+C, and so would the processes that it tests."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
