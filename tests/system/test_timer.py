@@ -44,8 +44,8 @@ def test_a_killed_run_is_followed_by_the_next(server: Server) -> None:
     server.fault("hang-tree")
     server.enable()
     _wait_for_an_export(server)
+    server.settings()  # before the next run, which may begin the instant that this one ends
     server.machine.run("systemctl", "kill", "--signal=KILL", "poller.service")
-    server.settings()
     server.wait_for_failure("signal")
     server.assert_polls_on()
 
