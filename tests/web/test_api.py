@@ -102,8 +102,8 @@ def test_the_state_of_now_holds_the_newest_message(browser: Client) -> None:
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("sessions/77/", 404),
-        ("sessions/77/messages/", 404),
+        ("sessions/987654321/", 404),
+        ("sessions/987654321/messages/", 404),
         ("sessions/?before=x", 400),
         ("sessions/{id}/messages/?limit=0", 400),
         ("sessions/{id}/messages/?limit=1001", 400),
