@@ -8,13 +8,15 @@ from __future__ import annotations
 import argparse
 import itertools
 import subprocess
+import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from bench import imports, ticks
 from bench.measuring import progress
-from bench.results import Row, markdown, save
+from bench.results import Row, load, markdown, merged, save
 from bench.workplace import PYTHON, Workplace
 from messages_app.environment import CHECKOUT
 from tests.postgresql import Server, private_server
@@ -41,19 +43,23 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="only see that it runs: small, nothing is written"
     )
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help="measure these again, such as live; default: all"
+    )
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="discord-poller-bench-") as folder,
         private_server() as server,
     ):
-        rows = measure(Path(folder), server, QUICK if options.quick else FULL)
+        rows = measure(Path(folder), server, QUICK if options.quick else FULL, options.parts)
     print(markdown(rows), end="")
     if not options.quick:
-        save(rows, Path(CHECKOUT) / "docs")
+        docs = Path(CHECKOUT) / "docs"
+        save(merged(load(docs), rows) if options.parts else rows, docs)
 
 
-def measure(folder: Path, server: Server, sizes: Sizes) -> list[Row]:
-    """All rows, in the order of the table."""
+def measure(folder: Path, server: Server, sizes: Sizes, only: list[str]) -> list[Row]:
+    """The rows of these parts, or of all."""
     numbers = itertools.count(1)
 
     def on_sqlite() -> Workplace:
@@ -66,25 +72,32 @@ def measure(folder: Path, server: Server, sizes: Sizes) -> list[Row]:
         url = f"postgres://postgres@/{name}?host={server.folder}"
         return Workplace(folder / name, url)
 
-    idle = on_sqlite()
     import_runs = max(1, sizes.runs // 4)
-    return [
-        *ticks.idle(idle, sizes.runs),
-        *ticks.idle_on_postgresql(on_postgresql(), sizes.runs),
-        *ticks.idle_day(idle, sizes.ticks),
-        *ticks.live(on_sqlite(), sizes.runs),
-        *imports.on_sqlite(folder, on_sqlite, sizes.messages, import_runs),
-        *imports.on_postgresql(folder, on_postgresql, sizes.messages, import_runs),
-        *imports.memory(on_sqlite, min(SMALL_TABLE, sizes.many_messages // 2), sizes.many_messages),
-        Row(
-            f"upsert of 200, table of {sizes.table:,} rows, of one of {SMALL_TABLE:,}, SQLite",
-            upsert_ms(on_sqlite(), sizes.table) / upsert_ms(on_sqlite(), SMALL_TABLE),
-            1.3,
-            "",
+    few = min(SMALL_TABLE, sizes.many_messages // 2)
+    parts: dict[str, Callable[[], list[Row]]] = {
+        # First, since a process that is started counts what its parent held as its own peak.
+        "memory": lambda: imports.memory(on_sqlite, few, sizes.many_messages),
+        "idle": lambda: ticks.idle(on_sqlite(), sizes.runs),
+        "idle-postgresql": lambda: ticks.idle_on_postgresql(on_postgresql(), sizes.runs),
+        "day": lambda: ticks.idle_day(on_sqlite(), sizes.ticks),
+        "live": lambda: ticks.live(on_sqlite(), sizes.runs),
+        "import": lambda: imports.on_sqlite(folder, on_sqlite, sizes.messages, import_runs),
+        "import-postgresql": lambda: imports.on_postgresql(
+            folder, on_postgresql, sizes.messages, import_runs
         ),
-        *ticks.side_by_side(on_sqlite()),
-        freshness(on_sqlite(), sizes.minutes),
-    ]
+        "upsert": lambda: [upsert(on_sqlite, sizes.table)],
+        "channels": lambda: ticks.side_by_side(on_sqlite()),
+        "freshness": lambda: [freshness(on_sqlite(), sizes.minutes)],
+    }
+    if unknown := set(only) - parts.keys():
+        sys.exit(f"There is no part {min(unknown)}; there are {', '.join(parts)}.")
+    return [row for name, part in parts.items() if not only or name in only for row in part()]
+
+
+def upsert(new_place: Callable[[], Workplace], count: int) -> Row:
+    what = f"upsert of 200, table of {count:,} rows, of one of {SMALL_TABLE:,}, SQLite, CPU"
+    of_small = upsert_ms(new_place(), count) / upsert_ms(new_place(), SMALL_TABLE)
+    return Row(what, of_small, 1.3, "")
 
 
 def upsert_ms(place: Workplace, count: int) -> float:

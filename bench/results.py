@@ -61,6 +61,12 @@ def load(folder: Path) -> list[Row]:
     return [Row(**row) for row in document["rows"]]
 
 
+def merged(rows: Sequence[Row], newer: Sequence[Row]) -> list[Row]:
+    """`rows` with those that were measured again in their places."""
+    again = {row.what: row for row in newer}
+    return [again.get(row.what, row) for row in rows]
+
+
 BEGIN, END = "<!-- table: made by make bench -->\n", "<!-- end of table -->\n"
 
 
@@ -71,7 +77,7 @@ def with_table(page: str, rows: Sequence[Row]) -> str:
     return before + BEGIN + markdown(rows) + END + after
 
 
-BAR, LEFT, WIDTH, LINE = 16, 350, 300, 26
+BAR, LEFT, WIDTH, LINE = 16, 470, 300, 26
 
 
 def svg(rows: Sequence[Row]) -> str:
@@ -88,12 +94,13 @@ def svg(rows: Sequence[Row]) -> str:
     for number, row in enumerate(rows):
         top = LINE * (number + 1)
         length = max(row.of_target * scale, 1)
+        beside = max(LEFT + length, at_target) + 6
         colour = "#2f6f4f" if row.is_met else "#b3402f"
         label = f"{_number(row.measured)} {row.unit}".rstrip() + ("" if row.is_met else " (missed)")
         parts += [
             f'<text x="{LEFT - 8}" y="{top + 12}" text-anchor="end">{escape(row.what)}</text>',
             f'<rect x="{LEFT}" y="{top}" width="{length:.1f}" height="{BAR}" fill="{colour}"/>',
-            f'<text x="{LEFT + length + 6:.1f}" y="{top + 12}">{escape(label)}</text>',
+            f'<text x="{beside:.1f}" y="{top + 12}">{escape(label)}</text>',
         ]
     bottom = height - LINE
     parts += [

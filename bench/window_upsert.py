@@ -1,4 +1,4 @@
-"""Fills a table and prints how many milliseconds the upsert of a window of 200 takes in it.
+"""Fills a table and prints how many milliseconds of CPU the upsert of a window of 200 takes in it.
 
 Run as `python -m bench.window_upsert MESSAGES`, in the environment of a poller.
 """
@@ -26,7 +26,7 @@ from messages_app.models import Channel, Message
 from messages_app.store import Observation, in_batches, store_batch
 
 WINDOW = 200
-WINDOWS = 30
+WINDOWS = 60
 
 # Older messages, one a second, with a text each, so that the search index grows with the table.
 FILL = """
@@ -67,10 +67,10 @@ def window_ms(number: int) -> float:
     text = io.StringIO()
     write_to(text, WINDOW, first=number * WINDOW // 2)
     (batch,) = in_batches(ExportReader(io.BytesIO(text.getvalue().encode())))
-    started = time.perf_counter()
+    started = time.process_time()
     with transaction.atomic():
         store_batch(batch, CHANNEL_ID, Observation(datetime.now(UTC)))
-    return (time.perf_counter() - started) * 1000
+    return (time.process_time() - started) * 1000
 
 
 def main(count: int) -> None:

@@ -14,10 +14,10 @@ from tests.commands import REPLAY, Commands, Manage
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if connection.vendor != "sqlite":
-        others = [item for item in items if item.get_closest_marker("sqlite")]
-        config.hook.pytest_deselected(items=others)
-        items[:] = [item for item in items if item not in others]
+    other_engine = "postgresql" if connection.vendor == "sqlite" else "sqlite"
+    others = [item for item in items if item.get_closest_marker(other_engine)]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

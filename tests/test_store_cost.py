@@ -110,7 +110,7 @@ def test_memory_does_not_grow_with_the_export(export: Callable[..., Path]) -> No
     assert peak_bytes(9000, 20000) < 1.3 * peak_bytes(3000, 10000)
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL takes times as they are")
+@pytest.mark.sqlite  # PostgreSQL takes times as they are
 @given(st.datetimes(datetime(1000, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
 def test_times_are_written_as_django_writes_them(moment: datetime) -> None:
     assert sqlite_time(moment) == str(connection.ops.adapt_datetimefield_value(moment))
@@ -142,6 +142,7 @@ def test_odd_texts_arrive_as_they_are(text: str) -> None:
     assert (stored.edited_at, stored.has_attachments, stored.changed_at) == (None, False, NOW)
 
 
+@pytest.mark.postgresql  # SQLite has one writer
 @pytest.mark.django_db
 def test_what_another_writer_was_faster_to_insert_is_updated_instead() -> None:
     Channel.objects.create(pk=CHANNEL_ID)
@@ -155,7 +156,7 @@ def test_what_another_writer_was_faster_to_insert_is_updated_instead() -> None:
     ]
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has many writers")
+@pytest.mark.sqlite  # PostgreSQL has many writers
 def test_a_file_is_imported_beside_another_writer(transactional_db: None) -> None:
     header = reader_of(document(message(1))).header()
     store_channel(header, Observation(NOW))

@@ -23,11 +23,11 @@ STALE_AFTER = timedelta(seconds=95)
 MOST_FEEDS, MOST_POLLS = 200, 2000
 # By hand, since building it by the ORM took longer than all the rest of "nothing new".
 _VERSION_QUERY = """
-    SELECT id, (
+    SELECT feed.id, (
         SELECT poll.id FROM messages_app_poll poll WHERE poll.feed_id = feed.id
         ORDER BY poll.started_at DESC, poll.id DESC LIMIT 1
-    ), failures
-    FROM messages_app_feed feed WHERE session_id = %s ORDER BY id
+    ), feed.failures
+    FROM messages_app_feed feed WHERE feed.session_id = %s ORDER BY feed.id
 """
 _VERSION_PART = re.compile(r"(\d{1,18})-(\d{1,18})-\d{1,18}", re.ASCII)
 

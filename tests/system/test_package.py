@@ -277,11 +277,11 @@ def test_the_commands_of_the_readme_lead_from_a_bare_server_to_a_watched_session
 
 def _server_commands() -> list[str]:
     """The commands of the README's block for servers, each in one piece."""
-    texts = (CHECKOUT / "README.md", CHECKOUT / "packaging/README-server.md")
-    for text in (path.read_text() for path in texts if path.exists()):
-        if found := re.search(r"<!-- server-commands -->\n```sh\n(.*?)```", text, re.DOTALL):
-            return found[1].replace("\\\n", "").strip().splitlines()
-    raise MachineError("the README has no commands for a server")
+    readme = (CHECKOUT / "README.md").read_text()
+    found = re.search(r"<!-- server-commands -->\n```sh\n(.*?)```", readme, re.DOTALL)
+    if not found:
+        raise MachineError("the README has no commands for a server")
+    return found[1].replace("\\\n", "").strip().splitlines()
 
 
 def _type(machine: Machine, command: str, answers: dict[str, str], limit_s: float = 300) -> str:
