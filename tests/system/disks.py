@@ -25,7 +25,6 @@ SOURCES = "/usr/src/discord-poller"
 WHEELS = "/usr/src/wheels"
 CACHE = Path(os.environ.get("SYSTEM_TEST_CACHE", "/var/cache/discord-poller-tests"))
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-DAY_S = 86400
 WEEK_S = 7 * DAY_S
 PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "python3", "python3-venv", "make", "man-db"),
