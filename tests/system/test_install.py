@@ -54,8 +54,8 @@ def test_uninstalling_wants_it_off_and_keeps_settings_and_data(fresh: Machine) -
         f"poller.timer is enabled. First run: systemctl disable --now {ENABLED}" in refused.stderr
     )
 
-    before = fresh.sh(f"ls {STATE} {SETTINGS}")
     fresh.sh(f"systemctl disable --now {ENABLED}; systemctl stop poller.service")
+    before = fresh.sh(f"ls {STATE} {SETTINGS}")
     fresh.sh(f"{MAKE} uninstall; systemctl daemon-reload")
     assert fresh.sh(f"ls {STATE} {SETTINGS}") == before
     assert fresh.sh("find /usr/local -path '*poller*'") == ""

@@ -119,6 +119,8 @@ def test_installation_makes_all_that_is_needed_and_starts_nothing(packaged: Pack
 def test_an_idle_tick_compiles_nothing_and_writes_nothing(packaged: PackagedServer) -> None:
     packaged.set_up()
     packaged.machine.run("systemctl", "start", "poller.service")
+    # A database that was written to in the last two seconds is left to the whole command.
+    packaged.machine.run("sleep", "3")
     tree = f"find {PROGRAM} {STATE} /etc/discord-poller -printf '%p %s %T@ %C@\\n' | sort"
     modules = f"find {PROGRAM} -name '*.py' ! -path '*/manage.py' | wc -l"
     compiled = f"find {PROGRAM} -name '*.pyc' ! -name 'manage.*' | wc -l"
