@@ -25,7 +25,7 @@ SOURCES = "/usr/src/discord-poller"
 WHEELS = "/usr/src/wheels"
 CACHE = Path(os.environ.get("SYSTEM_TEST_CACHE", "/var/cache/discord-poller-tests"))
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-WEEK_S = 7 * DAY_S
+WEEK_S = 7 * 86400
 PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "python3", "python3-venv", "make", "man-db"),
     # A program with a JIT, in place of the exporter's .NET, and the other database.
