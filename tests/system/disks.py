@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TextIO
 
@@ -73,6 +74,7 @@ def debian(suite: Suite) -> Path:
     return _cached(f"debian-{suite.name}", _digest(*packages), make, WEEK_S)
 
 
+@cache  # the checkout may change under a run that is under way
 def installed(suite: Suite) -> tuple[Path, ...]:
     """The folders of a machine on which `make install` and what it says to do next were run."""
     base = debian(suite)
