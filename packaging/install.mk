@@ -96,10 +96,7 @@ uninstall: ## remove what install put there; settings, token and database stay
 	rm -rf '$(DESTDIR)$(credentials_dropin)' '$(DESTDIR)$(docdir)' '$(DESTDIR)$(datarootdir)/discord-poller' '$(DESTDIR)$(pkglibdir)' '$(DESTDIR)$(pkglibdir).new' '$(DESTDIR)$(pkglibdir).old'
 
 test-system: test-system-host $(VENV)/dev ## boot Debian 12 and 13 and drive an installation there (as root; 10 minutes)
-	$(PYTHON) -m pytest --override-ini addopts=--strict-markers -n $(MACHINES) tests/system
-
-# Five kinds of machine for each of the two releases, all at once: one kind only waits for the clock.
-MACHINES = 10
+	$(PYTHON) -m pytest --override-ini addopts=--strict-markers -n 6 tests/system
 
 # First of all, so that nobody waits for the rest before reading that it takes root.
 test-system-host:
