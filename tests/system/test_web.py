@@ -10,7 +10,8 @@ from tests.system.machine import Machine, wait_until
 from tests.system.server import CHANNEL, PROGRAM, STATE, TOKEN_FILE, Server
 from tests.system.terminal import typed
 
-URL = "http://localhost:8365"
+# By its number, since a bare machine resolves no names.
+URL = "http://127.0.0.1:8365"
 SERVICE, SOCKET = "poller-web.service", "poller-web.socket"
 USER = "discord-poller-web"
 PASSWORD = "race-day-2026"
@@ -26,6 +27,7 @@ try:
 except FileNotFoundError:
     pass
 opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+opener.addheaders = [("Host", "localhost")]
 def ask(request):
     try:
         answer = opener.open(request, timeout=60)

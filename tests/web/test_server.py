@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,15 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.activation import SERVE, activated
+
 ROOT = Path(__file__).parents[2]
-SERVE = str(ROOT / "messages_app/web/serve.py")
-# What systemd does: the listening socket becomes file 3, and two variables tell of it.
-ACTIVATE = """
-import os, sys
-os.dup2(int(sys.argv[1]), 3, inheritable=True)
-os.environ |= {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())}
-os.execv(sys.executable, [sys.executable, "-I", *sys.argv[2:]])
-"""
 # Where a library is missing.
 WITHOUT_GUNICORN = """
 import importlib.util, sys
@@ -41,25 +34,14 @@ def served(
     state: Path, *program: str, **environ: str
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """The site's address and the server's process, started on a socket that is open already."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        process = subprocess.Popen(
-            [sys.executable, "-c", ACTIVATE, str(listening.fileno()), *(program or (SERVE,))],
-            env={
-                "PATH": os.environ["PATH"],
-                "POLLER_STATE_DIR": str(state),
-                "POLLER_ALLOWED_HOSTS": "127.0.0.1",
-                **environ,
-            },
-            pass_fds=[listening.fileno()],
-            cwd=state,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}", process
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=30)
+    told = {
+        "PATH": os.environ["PATH"],
+        "POLLER_STATE_DIR": str(state),
+        "POLLER_ALLOWED_HOSTS": "127.0.0.1",
+        **environ,
+    }
+    with activated(told, *program, cwd=state, stderr=subprocess.PIPE) as (port, process):
+        yield f"http://127.0.0.1:{port}", process
 
 
 def refused(url: str) -> tuple[int, str]:
