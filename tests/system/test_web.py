@@ -185,6 +185,15 @@ def test_polls_go_on_beside_it(web: Web) -> None:
     assert web.failures() == web.failures(SERVICE) == []
 
 
+def test_health_sees_the_timer_from_within_the_sandbox(web: Web) -> None:
+    web.log_in()
+    assert "Timer: off" in web.ask("/health/")[2]
+    web.enable()
+    web.wait_for_poll()
+    _, _, page = web.ask("/health/")
+    assert "Timer: waiting" in page or "Timer: a poll is running" in page
+
+
 def test_it_reads_no_token_and_writes_only_its_own(web: Web) -> None:
     web.settings({"DISCORD_TOKEN": "a.token-in-poller.conf"})
     web.machine.write("/etc/credstore/anything", "x", 0o644)
