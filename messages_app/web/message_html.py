@@ -120,10 +120,10 @@ def _attachment(attachment: Attachment) -> str:
     elif attachment.url:
         shown = (
             f'<a class="file file-{attachment.kind}" href="{url}" {_LINK}>{name}'
-            f' <span class="note">{size}, at Discord</span></a>'
+            f'<span class="note"> {size}, at Discord</span></a>'
         )
     else:
-        shown = f'<span class="file">{name} <span class="note">{size}</span></span>'
+        shown = f'<span class="file">{name}<span class="note"> {size}</span></span>'
     return f'<p class="attachment">{shown}</p>'
 
 

@@ -106,11 +106,12 @@ def test_a_filter_a_search_and_a_permalink(session_url: str, page: Page) -> None
     word = next(
         word
         for text in page.locator("#log .message:not(.follows) .text").all_inner_texts()
-        if (words := re.findall(r"[a-z]{6,}", text))
+        if (words := re.findall(r"\b[a-z]{6,}\b", text))
         for word in words
     )
     find.get_by_label("Text").fill(word.upper())
     find.get_by_label("Text").press("Enter")
+    expect(page.locator(".filtered")).to_contain_text(word.upper())
     hits = page.locator("#log .message .text").all_inner_texts()
     assert hits
     assert all(word in text.lower() for text in hits)

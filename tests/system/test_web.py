@@ -27,18 +27,17 @@ try:
 except FileNotFoundError:
     pass
 opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
-opener.addheaders = [("Host", "localhost")]
 def ask(request):
     try:
         answer = opener.open(request, timeout=60)
     except urllib.error.HTTPError as error:
         answer = error
     return answer.status, answer.url, answer.headers.get_content_type(), answer.read().decode()
-answer = ask(url)
+answer = ask(urllib.request.Request(url, headers={"Host": "localhost"}))
 if fields:
     token = re.search('name="csrfmiddlewaretoken" value="([^"]*)"', answer[3])[1]
     form = urllib.parse.urlencode({**fields, "csrfmiddlewaretoken": token}, doseq=True).encode()
-    answer = ask(urllib.request.Request(url, form, {"Referer": url}))
+    answer = ask(urllib.request.Request(url, form, {"Host": "localhost", "Referer": url}))
 jar.save(ignore_discard=True)
 print(json.dumps(answer))
 """

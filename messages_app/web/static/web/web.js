@@ -37,7 +37,10 @@
     const last = log.lastElementChild;
     return !last || last.getBoundingClientRect().bottom < innerHeight + 120;
   };
-  const toEnd = () => { if (log.lastElementChild) log.lastElementChild.scrollIntoView({ block: "end" }); };
+  const toEnd = () => {
+    const last = log.lastElementChild, foot = document.querySelector(".foot"), space = 12;
+    if (last) scrollBy(0, last.getBoundingClientRect().bottom + space - foot.getBoundingClientRect().top);
+  };
 
   function tellArrived() {
     if (!arrived) return;
