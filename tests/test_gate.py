@@ -47,7 +47,7 @@ sys.stdin.read()
 def environ(transactional_db: None, environ: dict[str, str]) -> dict[str, str]:
     """The environment of a poller that has run before: its key is there.
 
-    It names `transactional_db` itself: pytest before 8.4 overlooks what a fixture of the same name
+    It names `transactional_db` itself: pytest before 9 overlooks what a fixture of the same name
     asks for, and would have each test's writes in a transaction that is never committed.
     """
     folder = Path(environ["POLLER_STATE_DIR"])
