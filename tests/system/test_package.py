@@ -29,7 +29,10 @@ BACKUP = f"{STATE}/db.sqlite3.before-upgrade"
 SCENARIO = "/srv/scenario.json"
 # What an operator types where this is shown, or stands in the command.
 ANSWERS = {"[Y/n]": "y\n", "Type yes": "yes\n", "/dev/stdin": "a.token\n\x04"}
-UNITS = ("poller.timer", "poller.target", "poller.service", "poller-migrate.service")
+UNITS = (
+    *("poller.timer", "poller.target", "poller.service", "poller-migrate.service"),
+    *("poller-prune.timer", "poller-prune.service", "poller-web.socket", "poller-web.service"),
+)
 
 
 class PackagedServer(Server):
@@ -61,6 +64,13 @@ class PackagedServer(Server):
 
     def is_active(self, unit: str) -> bool:
         return self.machine.show(unit, "ActiveState") in ("active", "activating")
+
+    def open_pages(self) -> str:
+        """Ask the web side for a page, which starts it; return the page."""
+        script = (
+            "from urllib.request import urlopen as u; print(u('http://localhost:8365/').read())"
+        )
+        return self.machine.run("python3", "-c", script).stdout
 
     def contents(self) -> list[str]:
         """The stored texts, oldest first."""
@@ -109,7 +119,7 @@ def test_installation_makes_all_that_is_needed_and_starts_nothing(packaged: Pack
     ]
     assert packaged.status() == "installed"
     assert not any(packaged.is_active(unit) for unit in UNITS)
-    for unit in ("poller.timer", "poller.target"):
+    for unit in ("poller.timer", "poller.target", "poller-web.socket"):
         shown = packaged.machine.run("systemctl", "is-enabled", unit, check=False)
         assert shown.stdout.strip() == "disabled"
     packaged.machine.sh("zgrep -q SYNOPSIS /usr/share/man/man8/discord-poller.8.gz")
@@ -174,6 +184,18 @@ def test_an_upgrade_starts_nothing_that_did_not_run(packaged: PackagedServer) ->
     packaged.machine.run("systemctl", "is-enabled", "poller.timer")
 
 
+def test_an_upgrade_stops_the_web_pages_and_brings_them_back(packaged: PackagedServer) -> None:
+    packaged.machine.run("systemctl", "start", "poller-web.socket")
+    assert "Log in" in packaged.open_pages()
+    former = packaged.machine.show("poller-web.service", "InvocationID")
+
+    packaged.upgrade()
+
+    assert not packaged.is_active("poller.timer")
+    assert "Log in" in packaged.open_pages()
+    assert packaged.machine.show("poller-web.service", "InvocationID") != former
+
+
 def test_an_upgrade_while_the_database_is_away_leaves_a_configured_package(
     packaged: PackagedServer,
 ) -> None:
@@ -235,6 +257,8 @@ def test_removal_keeps_what_purge_takes_away(bare: PackagedServer) -> None:
     bare.set_up()
     bare.add_session("--channel", CHANNEL)
     bare.enable()
+    bare.machine.run("systemctl", "enable", "--now", "poller-web.socket")
+    bare.open_pages()
     bare.wait_for_poll(60)
 
     bare.machine.run("apt-get", "remove", "--yes", "discord-poller", timeout_s=300)
@@ -248,7 +272,7 @@ def test_removal_keeps_what_purge_takes_away(bare: PackagedServer) -> None:
     bare.upgrade("now")
 
     assert "Race day" in bare.command("session", "list")
-    assert not bare.is_active("poller.timer")
+    assert not any(bare.is_active(unit) for unit in ("poller.timer", "poller-web.socket"))
 
     bare.machine.run("apt-get", "purge", "--yes", "discord-poller", timeout_s=300)
 
