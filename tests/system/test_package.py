@@ -67,8 +67,11 @@ class PackagedServer(Server):
 
     def open_pages(self) -> str:
         """Ask the web side for a page, which starts it; return the page."""
+        # By its number, since a bare Debian 12 has no /etc/hosts to tell what localhost is.
         script = (
-            "from urllib.request import urlopen as u; print(u('http://localhost:8365/').read())"
+            "from urllib.request import Request, urlopen;"
+            "login = Request('http://127.0.0.1:8365/login/', headers={'Host': 'localhost'});"
+            "print(urlopen(login).read())"
         )
         return self.machine.run("python3", "-c", script).stdout
 
@@ -241,6 +244,28 @@ def test_a_version_that_is_older_than_the_database_refuses_it_in_a_sentence(
     said = packaged.command("poll_recent_messages", status=78)
     assert "newer version" in said
     assert said.count("\n") == 1
+
+
+def test_readme_debian_tells_the_way_back_to_a_former_version(packaged: PackagedServer) -> None:
+    readme = (CHECKOUT / "packaging/debian/README.Debian").read_text()
+    block = readme.partition("To return to a former version")[2].partition("\n\n")[2]
+    commands = block.partition("\n\n")[0].splitlines()
+    packaged.machine.sh(f"cp {FOLDER}/discord-poller_now.deb /root/discord-poller_0.1.0-1_all.deb")
+    packaged.set_up()
+    packaged.add_session("--channel", CHANNEL)
+    packaged.machine.run("systemctl", "start", "poller-web.socket")
+    packaged.open_pages()
+    packaged.enable()
+    packaged.wait_for_poll(60)
+    packaged.upgrade()
+    packaged.assert_polls_on(60)
+
+    for command in commands:
+        _type(packaged.machine, command, ANSWERS)
+
+    packaged.assert_polls_on(60)
+    assert "0.1.0" in packaged.command("--version")
+    assert "Race day" in packaged.command("session", "list")
 
 
 def test_removal_keeps_what_purge_takes_away(bare: PackagedServer) -> None:
