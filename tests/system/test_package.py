@@ -399,3 +399,5 @@ def _serve_releases(machine: Machine) -> None:
         systemd-run --quiet --unit=releases /usr/bin/python3 /srv/serve.py
         """
     )
+    knock = ("python3", "-c", "import socket; socket.create_connection(('127.0.0.1', 443))")
+    wait_until(lambda: not machine.run(*knock, check=False).returncode, "the site answers")
