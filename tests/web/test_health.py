@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 from django.test import Client
-from pytest_django import Settings
 
 from tests.web.builders import live_session
+
+if TYPE_CHECKING:  # older releases of pytest-django name no such thing
+    from pytest_django import Settings
 
 pytestmark = pytest.mark.django_db
 
