@@ -19,7 +19,7 @@ test: $(VENV)/dev ## run all tests, on SQLite and on a private PostgreSQL
 	$(PYTHON) -m pytest -n 2
 	$(PYTHON) -m tests.postgresql $(PYTHON) -m pytest -n 2
 
-test-oldest: $(VENV)/oldest ## run the tests on the oldest Django that is supported
+test-oldest: $(VENV)/oldest ## run the tests on the oldest Django and the oldest libraries of the web side
 	$(VENV)/oldest/bin/python -m pytest -n 2 -m 'not simulation'
 
 lint: $(VENV)/browser ## check style and types

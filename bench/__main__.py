@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import imports, ticks
+from bench import imports, ticks, viewers
 from bench.measuring import progress
 from bench.results import Row, load, markdown, merged, save
 from bench.workplace import PYTHON, Workplace
@@ -31,10 +31,12 @@ class Sizes(NamedTuple):
     many_messages: int
     table: int
     minutes: int
+    viewers: int
+    watch_s: int
 
 
-FULL = Sizes(15, ticks.TICKS_A_DAY, 100_000, 2_000_000, 5_000_000, 60)
-QUICK = Sizes(1, 20, 2_000, 20_000, 20_000, 2)
+FULL = Sizes(15, ticks.TICKS_A_DAY, 100_000, 2_000_000, 5_000_000, 60, 200, 60)
+QUICK = Sizes(1, 20, 2_000, 20_000, 20_000, 2, 10, 16)
 SMALL_TABLE = 10_000
 
 
@@ -88,6 +90,7 @@ def measure(folder: Path, server: Server, sizes: Sizes, only: list[str]) -> list
         "upsert": lambda: [upsert(on_sqlite, sizes.table)],
         "channels": lambda: ticks.side_by_side(on_sqlite()),
         "freshness": lambda: [freshness(on_sqlite(), sizes.minutes)],
+        "viewers": lambda: viewers.watching(on_sqlite(), sizes.table, sizes.viewers, sizes.watch_s),
     }
     if unknown := set(only) - parts.keys():
         sys.exit(f"There is no part {min(unknown)}; there are {', '.join(parts)}.")

@@ -7,3 +7,4 @@ from messages_app.web.installed import missing_libraries
 urlpatterns: list[URLPattern | URLResolver] = []
 if not missing_libraries():
     urlpatterns += [path("", include("messages_app.web.urls"))]
+    handler500 = "messages_app.web.views.failure.failure"

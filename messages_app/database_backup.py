@@ -1,6 +1,7 @@
 """A copy of the SQLite database, taken before a migration changes it."""
 
 import os
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -13,8 +14,9 @@ SUFFIX = ".before-upgrade"
 def back_up(database: Path) -> Path:
     """Copy the database beside itself, in place of an older copy, and return the copy's path.
 
-    It is whole or not there, whoever writes in the database meanwhile, and readable by its owner
-    only. Raise DatabaseUnavailable where it cannot be made; the older copy is still there then.
+    It is whole or not there, whoever writes in the database meanwhile, and as open to others as
+    the database, whose place it may have to take. Raise DatabaseUnavailable where it cannot be
+    made; the older copy is still there then.
     """
     backup = Path(f"{database}{SUFFIX}")
     draft = Path(f"{backup}.unfinished")
@@ -23,6 +25,7 @@ def back_up(database: Path) -> Path:
         os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(draft)) as copy:
             source.backup(copy)
+        shutil.copymode(database, draft)
         _sync(draft)
         draft.replace(backup)
         _sync(backup.parent)

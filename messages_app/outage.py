@@ -16,17 +16,22 @@ def outages_told() -> Iterator[None]:
     """Raise DatabaseUnavailable for what Django raises where the database cannot be used."""
     try:
         yield
-    except DatabaseError as error:
-        # The plain DatabaseError is SQLite's for a file that is none of its own, or damaged.
-        # Its other kinds tell of a mistake in this program, and must not look like an outage.
-        if isinstance(error, OperationalError) or type(error) is DatabaseError:
-            raise _unavailable(error) from error
+    except (DatabaseError, InterfaceError) as error:
+        if outage := outage_in(error):
+            raise outage from error
         raise
-    except InterfaceError as error:
-        raise _unavailable(error) from error
 
 
-def _unavailable(error: Exception) -> DatabaseUnavailable:
+def outage_in(error: BaseException | None) -> DatabaseUnavailable | None:
+    """Given any error, return ours where it tells that the database cannot be used, else None."""
+    # The plain DatabaseError is SQLite's for a file that is none of its own, or damaged.
+    # Its other kinds tell of a mistake in this program, and must not look like an outage.
+    if isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError:
+        return _unavailable(error)
+    return None
+
+
+def _unavailable(error: BaseException) -> DatabaseUnavailable:
     """Given the error of Django's connection, return ours: what happened and what to do."""
     reason = " ".join(str(error).split())
     if isinstance(error.__cause__, sqlite3.Error):

@@ -9,7 +9,7 @@ web: $(VENV)/web ## serve the web pages of this checkout on http://localhost:836
 	@test -e var/operator || { echo 'First make an account for yourself:' && \
 		$(PYTHON) manage.py createsuperuser && touch var/operator; }
 	@echo 'Serving http://localhost:$(WEB_PORT) - Ctrl+C ends it.'
-	$(VENV)/bin/gunicorn --config messages_app/web/server.py --bind 127.0.0.1:$(WEB_PORT) config.wsgi
+	$(PYTHON) -I messages_app/web/serve.py --bind 127.0.0.1:$(WEB_PORT)
 
 test-browser: $(VENV)/browser ## drive the web pages with a headless Chromium, and through nginx and Caddy
 	packaging/needs-package chromium 'command -v chromium'

@@ -67,13 +67,25 @@ def channels(path: Path) -> list[tuple[int]]:
         return database.execute("SELECT discord_id FROM messages_app_channel").fetchall()
 
 
+def test_the_umask_tells_who_else_may_write_a_new_database(migrate: Migrated) -> None:
+    before = os.umask(0o007)
+    try:
+        migrate()
+    finally:
+        os.umask(before)
+
+    assert stat.S_IMODE(migrate.path.stat().st_mode) == 0o660
+
+
 def test_a_database_that_is_about_to_change_is_copied_first(older: Migrated) -> None:
+    older.path.chmod(0o660)
+
     output = older()
 
     assert f"The database as it was is kept in {older.backup}." in output
     assert (last_migration(older.path), channels(older.path)) == (LATEST_MIGRATION, [(200,)])
     assert (last_migration(older.backup), channels(older.backup)) == ("0001_initial", [(200,)])
-    assert stat.S_IMODE(older.backup.stat().st_mode) == 0o600
+    assert stat.S_IMODE(older.backup.stat().st_mode) == 0o660
 
 
 def test_the_copy_holds_what_is_still_in_the_write_ahead_log(older: Migrated) -> None:

@@ -42,7 +42,7 @@ class LoginNeeded:
             return None
         if request.user.is_authenticated:
             return None
-        if _wants_json(request):
+        if wants_json(request):
             return JsonResponse({"error": "Log in first."}, status=401)
         return redirect_to_login(request.get_full_path())
 
@@ -74,5 +74,5 @@ class SecurityHeaders:
         return response
 
 
-def _wants_json(request: HttpRequest) -> bool:
+def wants_json(request: HttpRequest) -> bool:
     return request.path.startswith("/api/") or request.path.endswith("/live/")

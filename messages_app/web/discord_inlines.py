@@ -50,11 +50,11 @@ def _text(state: StateInline, silent: bool) -> bool:
 
 def _url(state: StateInline, silent: bool) -> bool:
     """A bare address: the colon comes after the scheme, which is pending as text by then."""
-    if state.linkLevel or silent:
+    if silent:
         return False
     rest = _URL.match(state.src, state.pos, state.posMax)
     scheme = rest and _SCHEME.search(state.pending)
-    if not rest or not scheme:
+    if not rest or not scheme or _is_in_link(state):
         return False
     tail = _without_closing_marks(rest[0])
     href = state.md.normalizeLink(scheme[1] + tail)
@@ -66,6 +66,12 @@ def _url(state: StateInline, silent: bool) -> bool:
     state.push("link_close", "a", -1)
     state.pos += len(tail)
     return True
+
+
+def _is_in_link(state: StateInline) -> bool:
+    ends = ("link_open", "link_close")
+    last = next((token.type for token in reversed(state.tokens) if token.type in ends), "")
+    return last == "link_open"
 
 
 def _without_closing_marks(tail: str) -> str:

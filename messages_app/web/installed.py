@@ -7,6 +7,6 @@ from importlib.util import find_spec
 NEEDED = ("markdown_it", "whitenoise")
 
 
-def missing_libraries() -> list[str]:
-    """The libraries of the extra `web` that this Python lacks."""
-    return [name for name in NEEDED if find_spec(name) is None]
+def missing_libraries(*more: str) -> list[str]:
+    """The libraries of the extra `web` that this Python lacks, or of `more`."""
+    return [name for name in (*more, *NEEDED) if find_spec(name) is None]

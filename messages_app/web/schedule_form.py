@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.http import QueryDict
 
 from messages_app.environment import snowflake
@@ -108,9 +109,12 @@ def check(typed: Typed, session: Session | None, now: datetime) -> Checked:
         except UsageError as error:
             notes.append(Note("bad", str(error)))
     if not channel_ids and not any(note.kind == "bad" for note in notes):
-        notes.append(
-            Note("warn", "No channel is named: those of the setting POLLER_CHANNELS are polled.")
+        instead = (
+            "those of the setting POLLER_CHANNELS are polled."
+            if settings.POLLER.channels
+            else "nothing is polled, since the setting POLLER_CHANNELS names none either."
         )
+        notes.append(Note("warn", f"No channel is named: {instead}"))
     return Checked(notes, window, channel_ids, overlaps)
 
 

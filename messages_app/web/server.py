@@ -1,4 +1,4 @@
-"""How gunicorn serves the web side: `gunicorn -c messages_app/web/server.py config.wsgi`.
+"""How gunicorn serves the web side, which serve.py starts.
 
 Started by systemd for a connection, it ends by itself when nobody has asked for a while, so that
 a server that nobody watches costs nothing; the socket stays, and the next connection starts it.
@@ -19,6 +19,7 @@ CHECK_EVERY_S = 15
 
 # One process: pages are cheap, and what it keeps in memory (sessions, counts) is shared by all.
 workers = 1
+preload_app = True  # serve.py has loaded it, to see whether it can
 worker_class = "gthread"
 threads = 8
 # A browser that watches asks every 3 s: its connection is kept for the next question.

@@ -188,9 +188,10 @@ def grouped(
 ) -> list[ShownMessage]:
     """The messages, told which of them begin a day and which go on under the name above them."""
     told = []
+    day_before = setting.clock.day(before.timestamp) if before else ""
     for message in messages:
         day = setting.clock.day(message.timestamp)
-        new_day = not before or setting.clock.day(before.timestamp) != day
+        new_day = day != day_before
         follows = bool(
             before
             and not new_day
@@ -203,7 +204,7 @@ def grouped(
             and message.timestamp - before.timestamp < GROUP_WITHIN
         )
         told.append(replace(message, new_day=day if new_day else "", follows=follows))
-        before = message
+        before, day_before = message, day
     return told
 
 

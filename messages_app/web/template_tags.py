@@ -41,6 +41,12 @@ def until(instant: datetime, now: datetime) -> str:
 
 
 @register.filter
+def in_words(seconds: float) -> str:
+    """A number of seconds as a duration."""
+    return duration(timedelta(seconds=seconds))
+
+
+@register.filter
 def at(clock: Clock, instant: datetime) -> str:
     """Date, time and zone on the viewer's clock."""
     return clock.full(instant)

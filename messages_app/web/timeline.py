@@ -80,8 +80,12 @@ def timeline(state: SessionState, now: datetime, clock: Clock) -> Timeline:
         begin = window.start + (minute - window.start) // (step * _MINUTE) * (step * _MINUTE)
         counts[begin] = counts.get(begin, 0) + count
     peak = max(counts.values(), default=0)
+    # Where any feed lacks something the strip shows the gap over the others' coverage, and it ends
+    # where the feed that lags most does.
     covered = Coverage(part for feed in state.feeds for part in feed.covered.windows)
-    # Where any feed lacks something the strip shows the gap over the others' coverage.
+    if state.is_live:
+        ends = ([window.start, *(part.end for part in f.covered.windows)] for f in state.feeds)
+        covered = covered.until(min(map(max, ends), default=window.start))
     page = reverse("session", args=[state.session.pk])
     length = timedelta(minutes=step)
     bars = [

@@ -120,8 +120,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     site.manage("createsuperuser", "--noinput", "--username", "ada", "--email", "")
     server = subprocess.Popen(
         [
-            *(sys.executable, "-m", "gunicorn", "--config", "messages_app/web/server.py"),
-            *("--bind", f"127.0.0.1:{port}", "config.wsgi:application"),
+            *(sys.executable, "-I", "messages_app/web/serve.py"),
+            *("--bind", f"127.0.0.1:{port}"),
         ],
         env=environ,
         cwd=ROOT,

@@ -74,8 +74,8 @@ def app_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     }
     migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
     subprocess.run(migrate, env={"PATH": PATH, **environ}, cwd=ROOT, check=True)
-    serve = (sys.executable, "-m", "gunicorn", "--config", "messages_app/web/server.py")
-    with running(*serve, "--bind", f"127.0.0.1:{port}", "config.wsgi:application", **environ):
+    serve = (sys.executable, "-I", "messages_app/web/serve.py")
+    with running(*serve, "--bind", f"127.0.0.1:{port}", **environ):
         wait_for(port)
         yield port
 

@@ -45,6 +45,19 @@ def test_while_one_scrolls_the_place_is_kept_and_what_came_is_told(
     expect(arrived).to_be_hidden()
 
 
+def test_who_does_not_follow_stays_and_is_told(site: Site, session_url: str, page: Page) -> None:
+    page.goto(session_url)
+    page.get_by_label("Follow the newest").uncheck()
+    place = page.evaluate("scrollY")
+    for _ in range(5):
+        site.poll()
+        page.wait_for_timeout(4000)
+        if page.locator("#arrived").is_visible():
+            break
+    expect(page.locator("#arrived")).to_have_text(re.compile(r"^\d+ new$"))
+    assert abs(page.evaluate("scrollY") - place) < 2
+
+
 def test_earlier_messages_come_in_above_without_a_jump(session_url: str, page: Page) -> None:
     page.goto(session_url)
     page.evaluate("scrollTo(0, 0)")

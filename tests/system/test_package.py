@@ -2,10 +2,7 @@
 
 import io
 import os
-import pty
 import re
-import subprocess
-import time
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,6 +17,7 @@ from tests.system.disks import CHECKOUT
 from tests.system.machine import Machine, MachineError, wait_until
 from tests.system.packages import FOLDER, RELEASES, Release
 from tests.system.server import CHANNEL, SETTINGS, Server
+from tests.system.terminal import typed
 
 PROGRAM = "/usr/share/discord-poller"
 REPLAY = f"/usr/bin/python3 -I -S {PROGRAM}/manage.py replay"
@@ -320,7 +318,7 @@ def test_the_commands_of_the_readme_lead_from_a_bare_server_to_a_watched_session
     for command in commands:
         if "install-exporter" in command:
             _serve_releases(machine)
-        said = _type(machine, command, ANSWERS)
+        said = typed(machine, command, ANSWERS, until=POLLED)
 
     assert commands[-1].startswith("journalctl --follow")
     assert POLLED.search(said), said
@@ -333,40 +331,6 @@ def _server_commands() -> list[str]:
     if not found:
         raise MachineError("the README has no commands for a server")
     return found[1].replace("\\\n", "").strip().splitlines()
-
-
-def _type(machine: Machine, command: str, answers: dict[str, str], limit_s: float = 300) -> str:
-    """Type a command on a terminal of the machine; return what it showed.
-
-    `answers` are typed where their key is shown, or stands in the command. A command that follows
-    something is ended by Ctrl+C after it has shown a poll.
-    """
-    ours, theirs = pty.openpty()
-    session = ["setsid", "--ctty", *machine.enter(), "sh", "-c", f"cd /root; {command}"]
-    process = subprocess.Popen(session, stdin=theirs, stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    os.set_blocking(ours, False)
-    shown = ""
-    waiting = dict(answers)
-    deadline = time.monotonic() + limit_s
-    while time.monotonic() < deadline:
-        try:
-            shown += os.read(ours, 65536).decode(errors="replace")
-        except BlockingIOError:
-            time.sleep(0.1)
-        except OSError:
-            break
-        for cue in [cue for cue in waiting if cue in shown or cue in command]:
-            os.write(ours, waiting.pop(cue).encode())
-        if "--follow" in command and POLLED.search(shown):
-            break
-    if "--follow" in command:
-        os.write(ours, b"\x03")
-    status = process.wait(30)
-    os.close(ours)
-    if status not in (0, 130) and "--follow" not in command:
-        raise MachineError(f"{command}: exit {status}\n{shown}")
-    return shown
 
 
 def _serve_releases(machine: Machine) -> None:

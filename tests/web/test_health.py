@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 from django.test import Client
 
-from tests.web.builders import live_session
+from messages_app.windows import Window
+from tests.web.builders import covered, live_session
 
 if TYPE_CHECKING:  # older releases of pytest-django name no such thing
     from pytest_django import Settings
@@ -24,6 +26,14 @@ def test_a_failing_feed_makes_the_page_say_what_is_wrong(browser: Client) -> Non
     page = browser.get("/health/").content.decode()
     assert "discord-poller is healthy" not in page
     assert "3 failures in a row: The token was refused." in page
+
+
+def test_a_gap_is_told_in_words(browser: Client) -> None:
+    session, feed = live_session()
+    minutes = [session.start_time + timedelta(minutes=minute) for minute in (0, 10, 14, 20)]
+    feed.covered_windows = covered(Window(*minutes[:2]), Window(*minutes[2:]))
+    feed.save()
+    assert "4 min in 1" in browser.get("/health/").content.decode()
 
 
 def test_health_is_not_public(client: Client, settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from messages_app.models import Message, Revision
 from messages_app.web.pages import PAGE_SIZE, Key
+from messages_app.web.unchanged import ADMITTED_S
 from messages_app.web.watching import version_of
 from tests.builders import make_feed
 from tests.web.builders import BEN, live_session, make_message, make_messages, poll_now
@@ -46,14 +48,48 @@ def recently(seconds: float) -> datetime:
     return datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=seconds)
 
 
-def test_nothing_new_costs_one_query_beside_the_login(browser: Client) -> None:
+def test_nothing_new_costs_one_query(browser: Client) -> None:
     session, _ = live_session()
     page = OpenPage(browser, session.pk)
     page.ask()
     with CaptureQueriesContext(connection) as queries:
         assert page.ask() is None
-    asked = [query["sql"] for query in queries if "auth_user" not in query["sql"]]
-    assert len([sql for sql in asked if "django_session" not in sql]) == 1
+    assert len(queries) == 1
+
+
+def test_nothing_new_is_told_to_those_who_were_let_in_alone(browser: Client) -> None:
+    session, _ = live_session()
+    page, stranger = (OpenPage(each, session.pk) for each in (browser, Client()))
+    page.ask()
+    assert page.ask() is None
+    for _ in range(2):
+        assert stranger.browser.get(stranger.path, stranger.asked).status_code == 401
+
+
+def test_news_are_for_those_alone_who_are_still_logged_in(browser: Client) -> None:
+    session, feed = live_session()
+    page = OpenPage(browser, session.pk)
+    page.ask()
+    cookie = browser.cookies["sessionid"].value
+    browser.logout()
+    browser.cookies["sessionid"] = cookie
+    poll_now(feed)
+    assert browser.get(page.path, page.asked).status_code == 401
+
+
+def test_a_login_that_ended_is_noticed_after_a_while_though_nothing_is_new(
+    browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, _ = live_session()
+    page = OpenPage(browser, session.pk)
+    page.ask()
+    cookie = browser.cookies["sessionid"].value
+    browser.logout()
+    browser.cookies["sessionid"] = cookie
+    assert page.ask() is None
+    later = time.monotonic() + ADMITTED_S
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert browser.get(page.path, page.asked).status_code == 401
 
 
 def test_a_poll_that_found_nothing_refreshes_the_state_only(browser: Client) -> None:

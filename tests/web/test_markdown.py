@@ -92,6 +92,10 @@ def test_an_address_becomes_a_link(text: str, href: str) -> None:
     assert f'<a href="{href}" rel="noopener noreferrer nofollow" target="_blank">' in html(text)
 
 
+def test_an_address_within_a_link_is_no_other_link() -> None:
+    assert html("[https://a.b](https://c.d) https://e.f").count("<a ") == 2
+
+
 def test_a_timestamp_is_shown_in_the_viewers_time_zone() -> None:
     berlin = zone_called("Europe/Berlin")
     assert berlin

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from messages_app.models import Session
@@ -53,13 +54,20 @@ def test_the_form_says_what_it_means_while_it_is_typed(browser: Client) -> None:
         ({"start": "soon"}, "is not a time"),
         ({"channels": "race-chat"}, "is not a Discord id"),
         ({"end": "2026-05-04T20:00"}, "is the end&#x27;s date right?"),
-        ({"channels": ""}, "POLLER_CHANNELS"),
+        ({"channels": ""}, "nothing is polled"),
     ],
 )
 def test_a_pitfall_is_caught_while_typing(
     browser: Client, fields: dict[str, str], sentence: str
 ) -> None:
     assert sentence in notes(browser, **fields)
+
+
+def test_the_configured_channels_take_the_place_of_none(
+    browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings.POLLER, "channels", [200])
+    assert "those of the setting POLLER_CHANNELS are polled" in notes(browser, channels="")
 
 
 def test_a_time_that_comes_twice_can_be_typed_with_its_offset(browser: Client) -> None:

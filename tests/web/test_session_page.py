@@ -302,6 +302,18 @@ def test_the_timeline_of_a_live_session_grows_with_its_polls(browser: Client) ->
     assert "2 messages," in page_of(browser, f"/sessions/{session.pk}/")
 
 
+def test_the_strip_ends_where_the_channel_that_lags_most_does(browser: Client) -> None:
+    session, _ = live_session()
+    start = session.start_time
+    strip = '<rect class="covered" x="0.0" width="{:.1f}"'
+
+    make_feed(session, Window(start, start + timedelta(minutes=18)), channel_id=300)
+    assert strip.format(250) in page_of(browser, f"/sessions/{session.pk}/")
+
+    make_feed(session, channel_id=400)
+    assert '<rect class="covered"' not in page_of(browser, f"/sessions/{session.pk}/")
+
+
 def test_messages_of_other_channels_and_times_are_not_shown(browser: Client) -> None:
     session, _ = past_session()
     make_feed(make_session(100, 160), channel_id=300)

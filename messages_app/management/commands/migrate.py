@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,10 @@ class Command(migrate.Command):
             "--no-backup", action="store_false", dest="backup", help="copy nothing before"
         )
 
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        _make_file()  # before Django's checks connect
+        return super().execute(*args, **options)
+
     def handle(self, *args: Any, **options: Any) -> str | None:
         with outages_told():
             is_dry = options["plan"] or options["check_unapplied"]
@@ -35,6 +41,19 @@ class Command(migrate.Command):
                 if options["verbosity"]:
                     self.stdout.write(f"The database as it was is kept in {backup}.")
             return super().handle(*args, **options)
+
+
+def _make_file() -> None:
+    """Make the file of an SQLite database that has none, with the rights that the umask leaves.
+
+    SQLite itself would keep the group from writing, and with it the web side, whose user is
+    another one.
+    """
+    if connection.vendor != "sqlite" or connection.is_in_memory_db():  # type: ignore[attr-defined]
+        return
+    with suppress(OSError):  # it is there, or SQLite tells why it cannot be
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+        os.close(os.open(connection.settings_dict["NAME"], flags, 0o666))
 
 
 def _changes_stored_data(options: dict[str, Any]) -> bool:
