@@ -259,7 +259,7 @@ def test_readme_debian_tells_the_way_back_to_a_former_version(packaged: Packaged
     packaged.assert_polls_on(60)
 
     for command in commands:
-        _type(packaged.machine, command, ANSWERS)
+        typed(packaged.machine, command, ANSWERS)
 
     packaged.assert_polls_on(60)
     assert "0.1.0" in packaged.command("--version")
