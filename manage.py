@@ -20,6 +20,11 @@ def main(argv: "list[str]") -> int:
         from messages_app.installing.cli import main as install_exporter
 
         return install_exporter(argv[2:])
+    if argv[1:] == ["--version"]:
+        from messages_app.version import VERSION
+
+        print(f"discord-poller {VERSION}")
+        return 0
     from messages_app.gate import add_site_packages, idle_answer
 
     if argv[1:] == ["poll_recent_messages"]:

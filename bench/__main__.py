@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ from typing import NamedTuple
 from bench import imports, ticks, viewers
 from bench.measuring import progress
 from bench.results import Row, load, markdown, merged, save
-from bench.workplace import PYTHON, Workplace
+from bench.workplace import PYTHON, Workplace, filled
 from messages_app.environment import CHECKOUT
 from tests.postgresql import Server, private_server
 
@@ -87,7 +88,10 @@ def measure(folder: Path, server: Server, sizes: Sizes, only: list[str]) -> list
         "import-postgresql": lambda: imports.on_postgresql(
             folder, on_postgresql, sizes.messages, import_runs
         ),
-        "upsert": lambda: [upsert(on_sqlite, sizes.table)],
+        "upsert": lambda: [upsert("SQLite, CPU", on_sqlite, sizes.table, sizes.runs)],
+        "upsert-postgresql": lambda: [
+            upsert("PostgreSQL, wall", on_postgresql, sizes.table, sizes.runs)
+        ],
         "channels": lambda: ticks.side_by_side(on_sqlite()),
         "freshness": lambda: [freshness(on_sqlite(), sizes.minutes)],
         "viewers": lambda: viewers.watching(on_sqlite(), sizes.table, sizes.viewers, sizes.watch_s),
@@ -97,15 +101,17 @@ def measure(folder: Path, server: Server, sizes: Sizes, only: list[str]) -> list
     return [row for name, part in parts.items() if not only or name in only for row in part()]
 
 
-def upsert(new_place: Callable[[], Workplace], count: int) -> Row:
-    what = f"upsert of 200, table of {count:,} rows, of one of {SMALL_TABLE:,}, SQLite, CPU"
-    of_small = upsert_ms(new_place(), count) / upsert_ms(new_place(), SMALL_TABLE)
-    return Row(what, of_small, 1.3, "")
-
-
-def upsert_ms(place: Workplace, count: int) -> float:
-    progress(f"upsert of a window into a table of {count:,} rows")
-    return _printed("bench.window_upsert", place, count)
+def upsert(engine: str, new_place: Callable[[], Workplace], count: int, rounds: int) -> Row:
+    """The large and the small table in turns."""
+    progress(f"upsert of a window into a table of {count:,} rows, {engine}")
+    large, small = filled(new_place(), count), filled(new_place(), SMALL_TABLE)
+    ratios = [
+        _printed("bench.window_upsert", large, number)
+        / _printed("bench.window_upsert", small, number)
+        for number in range(rounds)
+    ]
+    what = f"upsert of 200, table of {count:,} rows, of one of {SMALL_TABLE:,}, {engine}"
+    return Row(what, statistics.median(ratios), 1.3, "")
 
 
 def freshness(place: Workplace, minutes: int) -> Row:

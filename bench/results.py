@@ -45,14 +45,19 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def save(rows: Sequence[Row], folder: Path) -> None:
-    """Write the JSON, the picture, and the table into the page about performance."""
+    """Write the JSON, the picture, and the table into the README and the page about performance."""
     machine = {"python": platform.python_version(), "machine": platform.machine()}
     document = {**machine, "rows": [asdict(row) for row in rows]}
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     (folder / "performance.json").write_text(text, encoding="utf-8")
     (folder / "performance.svg").write_text(svg(rows), encoding="utf-8")
-    page = folder / "performance.md"
-    page.write_text(with_table(page.read_text(encoding="utf-8"), rows), encoding="utf-8")
+    for page in pages(folder):
+        page.write_text(with_table(page.read_text(encoding="utf-8"), rows), encoding="utf-8")
+
+
+def pages(folder: Path) -> tuple[Path, Path]:
+    """Those that show the table."""
+    return folder / "performance.md", folder.parent / "README.md"
 
 
 def load(folder: Path) -> list[Row]:

@@ -23,8 +23,7 @@ from urllib.parse import urlencode
 from bench.documents import CHANNEL_ID
 from bench.measuring import progress
 from bench.results import Row
-from bench.workplace import MANAGE, PYTHON, Workplace
-from messages_app.environment import CHECKOUT
+from bench.workplace import MANAGE, PYTHON, Workplace, filled
 from tests.activation import activated
 
 PAGE = 100
@@ -32,7 +31,6 @@ PERIOD_S = 3.0  # of the page's script
 POLL_EVERY_S = 15.0  # twice as often as the timer, so that a short time has several
 PAGES = 30
 ASKS_OF_EACH = 20
-FILL = "import sys; from bench.window_upsert import fill; fill(int(sys.argv[1]))"
 LOG_IN = """
 import sys, django
 django.setup()
@@ -72,7 +70,7 @@ def watching(place: Workplace, stored: int, viewers: int, watch_s: float) -> lis
 def _prepared(place: Workplace, stored: int, viewers: int) -> list[str]:
     """Fill the database, begin a session half an hour ago and poll it; return logins' cookies."""
     place.environ["POLLER_EXPORTER"] = f"{PYTHON} {MANAGE} replay"
-    subprocess.run([PYTHON, "-c", FILL, str(stored)], env=place.environ, cwd=CHECKOUT, check=True)
+    filled(place, stored)
     now = datetime.now(UTC)
     times = {"--start": now - timedelta(minutes=30), "--end": now + timedelta(hours=1)}
     words = [word for name, at in times.items() for word in (name, at.isoformat())]

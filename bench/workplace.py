@@ -80,3 +80,10 @@ class Workplace:
         if self.is_sqlite:
             a_minute_ago = time.time() - 60
             os.utime(self.folder / "db.sqlite3", (a_minute_ago, a_minute_ago))
+
+
+def filled(place: Workplace, count: int) -> Workplace:
+    """`place` with that many messages in its table."""
+    command = [PYTHON, "-m", "bench.fill", str(count)]
+    subprocess.run(command, env=place.environ, cwd=CHECKOUT, check=True)
+    return place

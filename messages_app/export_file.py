@@ -140,6 +140,9 @@ class ExportReader:
         layout = ExporterLayout(json.text, json.position)
         while True:
             taken = layout.take(json.text, json.position)
+            if taken is None and json.refill():
+                # Cut by the end of the buffer, most likely: the general way would take it apart.
+                taken = layout.take(json.text, json.position)
             if taken is None:
                 message = self._read_message()
             else:

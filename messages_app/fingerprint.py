@@ -26,16 +26,16 @@ import hashlib
 import json
 import re
 from datetime import datetime
+from json.encoder import encode_basestring_ascii as _canonical_text
 from typing import Any
 from urllib.parse import unquote
 
 from messages_app.exported_time import instant
 
-# Encoders made once: json.dumps would make one for every message.
+# Made once: json.dumps would make one for every message.
 _canonical_json = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), check_circular=False
 ).encode
-_canonical_text = json.JSONEncoder().encode
 
 # Parts of a message that `fingerprint` is given one by one, that cannot change, or that follow
 # from its content.

@@ -60,9 +60,9 @@ def _raise(number: int, _frame: FrameType | None) -> None:
 
 
 def _make_sure(reader: int) -> None:
-    caught = os.read(reader, 1)
-    os.close(reader)
-    if caught:
+    if os.read(reader, 1):
+        # The reader stays open: a further signal is written to it as well.
         time.sleep(PATIENCE_S)
         kill_all()
         os._exit(STATUS_WHEN_STUCK)
+    os.close(reader)

@@ -130,6 +130,13 @@ class JsonStream:
             # for every READ_BYTES of it.
             size = min(size * 2, max(self._max_value_chars // 4, READ_BYTES))
 
+    def refill(self) -> bool:
+        """Read on where less than READ_BYTES of text are left; return whether there is more now."""
+        if self._ended or len(self.text) - self.position >= READ_BYTES:
+            return False
+        self._read(READ_BYTES)
+        return True
+
     def place(self) -> str:
         """Say where in the document the stream stands."""
         return f"at character {self._chars_before + self.position + 1:,}"

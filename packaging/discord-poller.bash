@@ -27,7 +27,8 @@ _discord_poller() {
     case $command in
     poll_recent_messages) words="--now" ;;
     import_messages) words="--start --end --session --channel" ;;
-    export_messages) words="--session --format --output --with-deleted" ;;
+    export_messages) words="--session --format --output --with-deleted --no-with-deleted" ;;
+    migrate) words="--no-backup" ;;
     status) words="--json" ;;
     doctor) words="--offline" ;;
     prune) words="--dry-run" ;;
@@ -36,7 +37,10 @@ _discord_poller() {
         if [ "$COMP_CWORD" -eq 2 ]; then
             words="add list show edit end"
         else
-            words="--start --end --channel --allow-overlap"
+            case ${COMP_WORDS[2]} in
+            add) words="--start --end --channel --allow-overlap" ;;
+            edit) words="--title --start --end --channel --allow-overlap" ;;
+            esac
         fi
         ;;
     help) words=$commands ;;

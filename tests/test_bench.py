@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from bench.freshness import ages_s, p99
-from bench.results import Row, load, markdown, svg, with_table
+from bench.results import Row, load, markdown, pages, svg, with_table
 from messages_app.environment import CHECKOUT
 
 DOCS = Path(CHECKOUT) / "docs"
 
 
-def test_the_page_holds_the_table_of_the_last_bench() -> None:
-    page = (DOCS / "performance.md").read_text()
+@pytest.mark.parametrize("path", pages(DOCS), ids=lambda path: path.name)
+def test_the_pages_hold_the_table_of_the_last_bench(path: Path) -> None:
+    page = path.read_text()
     assert page == with_table(page, load(DOCS))
     assert markdown(load(DOCS)) in page
 

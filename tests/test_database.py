@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,14 @@ from messages_app.errors import ConfigurationError
 
 
 @pytest.fixture
-def connections(db: None, tmp_path: Path) -> ConnectionHandler:
+def connections(db: None, tmp_path: Path) -> Iterator[ConnectionHandler]:
     """The poller's and the web side's connections to one SQLite file."""
     entry = django_database(f"sqlite:///{tmp_path}/db.sqlite3")
     entry["OPTIONS"]["check_same_thread"] = False
     handler = ConnectionHandler({"default": entry, "web": entry})
     _execute(handler["default"], "CREATE TABLE message (id INTEGER)")
-    return handler
+    yield handler
+    handler.close_all()
 
 
 def _execute(connection: BaseDatabaseWrapper, statement: str) -> list[tuple[object, ...]]:

@@ -6,6 +6,9 @@ import argparse
 import json
 import pkgutil
 import re
+import subprocess
+import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +22,8 @@ from messages_app.errors import PollerError
 from messages_app.installing.cli import _parser as installer_parser
 from messages_app.management import commands
 from messages_app.reporting.timer import TimerState
+from messages_app.version import VERSION
+from tests.commands import MANAGE
 from tests.reporting.everything import all_metrics_text, make_everything, metric_families
 from tests.test_catalogue import FIELDS, message_ids
 
@@ -69,6 +74,13 @@ def words_of(command: str) -> set[str]:
     return words - ({"-h"} if command == "install-exporter" else djangos)
 
 
+def options_of(command: str) -> set[str]:
+    """Its options, in all spellings, less those that every command has."""
+    options = words_of(command)
+    actions = all_actions(parser_of(command))
+    return {o for a in actions if _word(a) in options for o in a.option_strings}
+
+
 def _word(action: argparse.Action) -> str:
     return action.option_strings[0] if action.option_strings else str(action.metavar or action.dest)
 
@@ -94,10 +106,34 @@ def test_every_commands_help_has_an_example(command: str) -> None:
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "install-exporter"])
-def test_the_manual_and_the_completion_know_every_command(command: str) -> None:
-    for path in ("packaging/discord-poller.8", "packaging/discord-poller.bash"):
-        text = (Path(CHECKOUT) / path).read_text(encoding="utf-8").replace("\\-", "-")
-        assert re.search(rf"\b{command}\b", text), path
+def test_the_manual_has_every_command_with_its_options(command: str) -> None:
+    text = (Path(CHECKOUT) / "packaging/discord-poller.8").read_text(encoding="utf-8")
+    section = text.replace("\\-", "-").partition(".SH COMMANDS")[2].partition(".SH UNITS")[0]
+    entries = [e for e in section.split(".TP\n") if re.match(rf'\.BR? "?{command}\b', e)]
+    assert entries
+    assert set(re.findall(r"--[a-z0-9-]+", "".join(entries))) == options_of(command)
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "install-exporter"])
+def test_the_completion_has_every_command_with_its_options(command: str) -> None:
+    assert completed(command[:-1]) == {command}
+    subcommands = completed(command, "") if command == "session" else {""}
+    offered = set().union(*(completed(command, *sub.split(), "--") for sub in subcommands))
+    assert offered - {"--help"} == options_of(command)
+
+
+def completed(*words: str) -> set[str]:
+    """What bash offers where this was typed, the last word being unfinished."""
+    script = '. "$1"; COMP_WORDS=("${@:2}"); COMP_CWORD=$(($# - 2)); _discord_poller; '
+    script += 'printf "%s\\n" "${COMPREPLY[@]}"'
+    file = f"{CHECKOUT}/packaging/discord-poller.bash"
+    done = subprocess.run(
+        ["bash", "-euc", script, "bash", file, "discord-poller", *words],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stdout.split())
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
@@ -105,10 +141,13 @@ def test_every_setting_is_documented_with_its_default() -> None:
     assert documented == {name: default for name, (default, _meaning) in NAMES.items()}
 
 
-def test_every_setting_is_in_poller_conf() -> None:
-    conf = (Path(CHECKOUT) / "systemd/poller.conf").read_text(encoding="utf-8")
-    # The token has a file of its own; set here it would reach more programs than it must.
-    assert set(re.findall(r"^#([A-Z_]+)=", conf, re.MULTILINE)) == NAMES.keys() - {"DISCORD_TOKEN"}
+def test_the_version_is_the_same_everywhere() -> None:
+    project = tomllib.loads((Path(CHECKOUT) / "pyproject.toml").read_text(encoding="utf-8"))
+    changelog = Path(CHECKOUT) / "packaging/debian/changelog"
+    packaged = re.search(r"\((.*)-\d+\)", changelog.read_text(encoding="utf-8"))
+    assert packaged and project["project"]["version"] == packaged[1] == VERSION
+    told = subprocess.run([sys.executable, MANAGE, "--version"], capture_output=True, text=True)
+    assert told.stdout == f"discord-poller {VERSION}\n"
 
 
 def error_classes() -> list[type[PollerError]]:

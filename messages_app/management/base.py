@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from datetime import UTC, datetime
@@ -42,8 +43,7 @@ class PollerCommand(BaseCommand):
         except KeyboardInterrupt:
             die_of(signal.SIGINT)
         except BrokenPipeError:
-            # Whoever read our output wants no more of it. Python would complain again at its end.
-            sys.stdout = None
+            discard_output()  # whoever read it wants no more of it
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         with outages_told():
@@ -66,8 +66,15 @@ def flush_output() -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        sys.stdout = None
+        discard_output()
         raise UsageError(f"The output cannot be written ({error.strerror}).") from None
+
+
+def discard_output() -> None:
+    """Print nothing more: Python would try the rest again at its end, and complain."""
+    if sys.stdout is not None:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def utc_now() -> datetime:

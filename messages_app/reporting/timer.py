@@ -80,7 +80,8 @@ def read_timer(now: datetime, monotonic_s: float) -> TimerHealth:
         answer = subprocess.run(
             ["systemctl", "show", f"--property={','.join(_PROPERTIES)}", TIMER, SERVICE],
             capture_output=True,
-            text=True,
+            encoding="utf-8",  # whatever the locale is: the unit's status names the session
+            errors="replace",
             check=True,
             timeout=PATIENCE_S,
             env={"LC_ALL": "C.UTF-8", "TZ": "UTC", "PATH": "/usr/bin:/bin"},

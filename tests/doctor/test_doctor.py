@@ -17,6 +17,12 @@ from tests.builders import START, at, make_feed, make_session
 from tests.commands import REPLAY, Manage
 
 
+@pytest.fixture(autouse=True)
+def no_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is installed on this machine has no token here."""
+    monkeypatch.setattr(storage, "SERVER_TOKEN", tmp_path / "none")
+
+
 def settings(tmp_path: Path, **environ: str) -> Settings:
     return Settings({"POLLER_STATE_DIR": str(tmp_path), **environ})
 

@@ -8,13 +8,13 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpResponse
 from django.test import RequestFactory
 from prometheus_client.parser import text_string_to_metric_families
-from pytest_django import Settings as DjangoSettings
 
 from messages_app.environment import CHECKOUT, Settings
 from messages_app.models import Poll
@@ -24,6 +24,9 @@ from messages_app.reporting.totals import BUCKETS_MS, all_totals, fold_in
 from tests.builders import at, make_feed, make_poll, make_session, span
 from tests.commands import Manage
 from tests.reporting.everything import make_everything
+
+if TYPE_CHECKING:  # older releases of pytest-django name no such thing
+    from pytest_django import Settings as DjangoSettings
 
 WAITING = TimerHealth(TimerState.WAITING, at(30.5), at(30), "success", 0)
 

@@ -79,7 +79,7 @@ def installed(suite: Suite) -> tuple[Path, ...]:
     """The folders of a machine on which `make install` and what it says to do next were run."""
     base = debian(suite)
     wheels = _wheels(suite)
-    sources = _source_files()
+    sources = _installed_files()
     content = (line for path in sources for line in (str(path), _file_digest(CHECKOUT / path)))
 
     def make(folder: Path) -> None:
@@ -97,7 +97,7 @@ def installed(suite: Suite) -> tuple[Path, ...]:
 
 def copy_sources(machine: Machine, sources: list[Path] | None = None) -> None:
     """Put the checkout as it stands, uncommitted changes included, into the machine."""
-    for path in sources or _source_files():
+    for path in sources or _installed_files():
         target = Path(f"{machine.root}{SOURCES}") / path
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(CHECKOUT / path, target)
@@ -195,12 +195,16 @@ def _lock(name: str) -> Iterator[None]:
         yield
 
 
+def _installed_files() -> list[Path]:
+    """What `make install` needs: a change to a test need not install anew."""
+    return [path for path in _source_files() if path.parts[0] != "tests"]
+
+
 def _source_files() -> list[Path]:
     """The checkout's files, tracked or new, by their paths in it."""
     listing = _host("git", "-C", str(CHECKOUT), "ls-files", "-z", "-co", "--exclude-standard")
     paths = (Path(name) for name in listing.split("\0") if name)
-    # The tests are not installed, and a change to one need not install anew.
-    return sorted(p for p in paths if p.parts[0] != "tests" and (CHECKOUT / p).is_file())
+    return sorted(path for path in paths if (CHECKOUT / path).is_file())
 
 
 def _archive() -> str:

@@ -1,5 +1,6 @@
 """The Debian package on machines: built on one that has the tools, installed on a bare one."""
 
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +21,12 @@ FETCHED = (
     *("python3-systemd", "ca-certificates", "gunicorn"),
     *("python3-markdown-it", "python3-whitenoise"),
 )
+# What checks a package as Debian does.
+CHECKERS = ("autopkgtest", "dpkg-dev", "piuparts")
 # Gives a source tree a later version with one more migration, as a release would be.
 MAKE_NEXT = f"""
 sed -i '1s/(.*)/(0.2.0-1)/' packaging/debian/changelog
+sed -i 's/0\\.1\\.0/0.2.0/' messages_app/version.py
 sed -i 's/^LATEST_MIGRATION = .*/LATEST_MIGRATION = "{NEXT_MIGRATION}"/' messages_app/gate.py
 last=$(basename "$(ls messages_app/migrations/0*.py | tail -n 1)" .py)
 cat > messages_app/migrations/{NEXT_MIGRATION}.py <<EOF
@@ -62,7 +66,8 @@ def bare(release: Release) -> Path:
 
 
 def built(release: Release) -> Path:
-    """A folder with the package as it is, as discord-poller_now.deb, and a next version of it.
+    """A folder with the package as it is, as discord-poller_now.deb and as its source package, and
+    a next version of it.
 
     They are built on a machine of that release, from the checkout as it stands; the lintian of
     Debian 13 must find nothing.
@@ -86,6 +91,9 @@ def built(release: Release) -> Path:
             for name in ("now", "again", "next"):
                 (package,) = Path(f"{machine.root}/srv/{name}").glob("*.deb")
                 shutil.copy(package, folder / f"discord-poller_{name}.deb")
+            for source in ("*.dsc", "*.tar.*"):
+                for path in Path(f"{machine.root}/srv/now").glob(source):
+                    shutil.copy(path, folder)
 
     content = (f"{path} {disks._file_digest(disks.CHECKOUT / path)}" for path in sources)
     key = disks._digest(tools.name, MAKE_NEXT, *content)
@@ -101,6 +109,19 @@ def with_packages(release: Release) -> tuple[Path, ...]:
 
     key = disks._digest(base.name, packages.name)
     return base, disks._cached(f"with-package-{release.name}", key, make)
+
+
+def with_checkers(release: Release) -> tuple[Path, ...]:
+    """The folders of a machine that has Debian's checkers, the packages in FOLDER and, in apt's
+    cache, what the package's own tests ask for."""
+    control = (disks.CHECKOUT / "packaging/debian/tests/control").read_text()
+    wanted = re.findall(r"^ ([a-z0-9.+-]+),$", control, re.MULTILINE)
+    fetch = (
+        "apt-get --quiet=2 --yes --download-only install "
+        f"{release.django} {' '.join((*FETCHED, *wanted))}"
+    )
+    base = _debian(f"checkers-{release.name}", release, (*BARE, *CHECKERS), fetch)
+    return base, with_packages(release)[-1]
 
 
 def installed(release: Release) -> tuple[Path, ...]:

@@ -27,7 +27,10 @@ BACKUP = f"{STATE}/db.sqlite3.before-upgrade"
 SCENARIO = "/srv/scenario.json"
 # What an operator types where this is shown, or stands in the command.
 ANSWERS = {"[Y/n]": "y\n", "Type yes": "yes\n", "/dev/stdin": "a.token\n\x04"}
-UNITS = ("poller.timer", "poller.target", "poller.service", "poller-migrate.service")
+UNITS = (
+    *("poller.timer", "poller.target", "poller.service", "poller-migrate.service"),
+    *("poller-prune.timer", "poller-prune.service", "poller-web.socket", "poller-web.service"),
+)
 
 
 class PackagedServer(Server):
@@ -59,6 +62,16 @@ class PackagedServer(Server):
 
     def is_active(self, unit: str) -> bool:
         return self.machine.show(unit, "ActiveState") in ("active", "activating")
+
+    def open_pages(self) -> str:
+        """Ask the web side for a page, which starts it; return the page."""
+        # By its number, since a bare Debian 12 has no /etc/hosts to tell what localhost is.
+        script = (
+            "from urllib.request import Request, urlopen;"
+            "login = Request('http://127.0.0.1:8365/login/', headers={'Host': 'localhost'});"
+            "print(urlopen(login).read())"
+        )
+        return self.machine.run("python3", "-c", script).stdout
 
     def contents(self) -> list[str]:
         """The stored texts, oldest first."""
@@ -107,7 +120,7 @@ def test_installation_makes_all_that_is_needed_and_starts_nothing(packaged: Pack
     ]
     assert packaged.status() == "installed"
     assert not any(packaged.is_active(unit) for unit in UNITS)
-    for unit in ("poller.timer", "poller.target"):
+    for unit in ("poller.timer", "poller.target", "poller-web.socket"):
         shown = packaged.machine.run("systemctl", "is-enabled", unit, check=False)
         assert shown.stdout.strip() == "disabled"
     packaged.machine.sh("zgrep -q SYNOPSIS /usr/share/man/man8/discord-poller.8.gz")
@@ -172,6 +185,18 @@ def test_an_upgrade_starts_nothing_that_did_not_run(packaged: PackagedServer) ->
     packaged.machine.run("systemctl", "is-enabled", "poller.timer")
 
 
+def test_an_upgrade_stops_the_web_pages_and_brings_them_back(packaged: PackagedServer) -> None:
+    packaged.machine.run("systemctl", "start", "poller-web.socket")
+    assert "Log in" in packaged.open_pages()
+    former = packaged.machine.show("poller-web.service", "InvocationID")
+
+    packaged.upgrade()
+
+    assert not packaged.is_active("poller.timer")
+    assert "Log in" in packaged.open_pages()
+    assert packaged.machine.show("poller-web.service", "InvocationID") != former
+
+
 def test_an_upgrade_while_the_database_is_away_leaves_a_configured_package(
     packaged: PackagedServer,
 ) -> None:
@@ -219,6 +244,28 @@ def test_a_version_that_is_older_than_the_database_refuses_it_in_a_sentence(
     assert said.count("\n") == 1
 
 
+def test_readme_debian_tells_the_way_back_to_a_former_version(packaged: PackagedServer) -> None:
+    readme = (CHECKOUT / "packaging/debian/README.Debian").read_text()
+    block = readme.partition("To return to a former version")[2].partition("\n\n")[2]
+    commands = block.partition("\n\n")[0].splitlines()
+    packaged.machine.sh(f"cp {FOLDER}/discord-poller_now.deb /root/discord-poller_0.1.0-1_all.deb")
+    packaged.set_up()
+    packaged.add_session("--channel", CHANNEL)
+    packaged.machine.run("systemctl", "start", "poller-web.socket")
+    packaged.open_pages()
+    packaged.enable()
+    packaged.wait_for_poll(60)
+    packaged.upgrade()
+    packaged.assert_polls_on(60)
+
+    for command in commands:
+        typed(packaged.machine, command, ANSWERS)
+
+    packaged.assert_polls_on(60)
+    assert "0.1.0" in packaged.command("--version")
+    assert "Race day" in packaged.command("session", "list")
+
+
 def test_removal_keeps_what_purge_takes_away(bare: PackagedServer) -> None:
     everything = (
         "find / -xdev ! -path '/proc/*' ! -path '/sys/*' ! -path '/run/*' ! -path '/tmp/*'"
@@ -233,6 +280,8 @@ def test_removal_keeps_what_purge_takes_away(bare: PackagedServer) -> None:
     bare.set_up()
     bare.add_session("--channel", CHANNEL)
     bare.enable()
+    bare.machine.run("systemctl", "enable", "--now", "poller-web.socket")
+    bare.open_pages()
     bare.wait_for_poll(60)
 
     bare.machine.run("apt-get", "remove", "--yes", "discord-poller", timeout_s=300)
@@ -246,7 +295,7 @@ def test_removal_keeps_what_purge_takes_away(bare: PackagedServer) -> None:
     bare.upgrade("now")
 
     assert "Race day" in bare.command("session", "list")
-    assert not bare.is_active("poller.timer")
+    assert not any(bare.is_active(unit) for unit in ("poller.timer", "poller-web.socket"))
 
     bare.machine.run("apt-get", "purge", "--yes", "discord-poller", timeout_s=300)
 
@@ -314,3 +363,5 @@ def _serve_releases(machine: Machine) -> None:
         systemd-run --quiet --unit=releases /usr/bin/python3 /srv/serve.py
         """
     )
+    knock = ("python3", "-c", "import socket; socket.create_connection(('127.0.0.1', 443))")
+    wait_until(lambda: not machine.run(*knock, check=False).returncode, "the site answers")

@@ -6,15 +6,18 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from pytest_django import Settings
 
 from messages_app.models import Session
 from messages_app.web import throttle
 from tests.web.builders import make_message, past_session
+
+if TYPE_CHECKING:  # older releases of pytest-django name no such thing
+    from pytest_django import Settings
 
 pytestmark = pytest.mark.django_db
 

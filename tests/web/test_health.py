@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 from django.test import Client
-from pytest_django import Settings
 
 from messages_app.windows import Window
 from tests.web.builders import covered, live_session
+
+if TYPE_CHECKING:  # older releases of pytest-django name no such thing
+    from pytest_django import Settings
 
 pytestmark = pytest.mark.django_db
 

@@ -16,7 +16,7 @@ from typing import Any, TextIO
 from messages_app.errors import UsageError
 from messages_app.export_lines import KEYS, exported_messages
 from messages_app.export_message import author_of
-from messages_app.management.base import PollerCommand, found_session
+from messages_app.management.base import PollerCommand, discard_output, found_session
 
 # Writes messages to a stream and returns how many.
 Write = Callable[[Iterable[dict[str, Any]], TextIO], int]
@@ -104,7 +104,7 @@ def _standard_output() -> Iterator[TextIO]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        sys.stdout = None  # or else Python would complain again at its end
+        discard_output()
         raise UsageError(f"The output cannot be written ({error.strerror}).") from None
 
 
