@@ -30,16 +30,16 @@ class Clock:
 
     def day(self, instant: datetime) -> str:
         local = instant.astimezone(self.zone)
-        return f"{local:%A}, {local.day} {local:%B %Y}"
+        return f"{local:%A, {local.day} %B %Y}"
 
     def full(self, instant: datetime) -> str:
         """Date, time and zone."""
         local = instant.astimezone(self.zone)
-        return f"{local:%a} {local.day} {local:%b %Y %H:%M:%S} {local:%Z}"
+        return f"{local:%a {local.day} %b %Y %H:%M:%S %Z}"
 
     def date_and_minute(self, instant: datetime) -> str:
         local = instant.astimezone(self.zone)
-        return f"{local:%a} {local.day} {local:%b %Y, %H:%M}"
+        return f"{local:%a {local.day} %b %Y, %H:%M}"
 
     def span(self, start: datetime, end: datetime) -> str:
         """From when to when, with the day once where it is one day."""

@@ -203,7 +203,10 @@ def grouped(
             and not message.reply
             and message.timestamp - before.timestamp < GROUP_WITHIN
         )
-        told.append(replace(message, new_day=day if new_day else "", follows=follows))
+        if new_day or follows:
+            told.append(replace(message, new_day=day if new_day else "", follows=follows))
+        else:
+            told.append(message)
         before, day_before = message, day
     return told
 

@@ -100,7 +100,7 @@ def web(server: Server) -> Iterator[Web]:
 @pytest.fixture(
     params=[pytest.param(each, id=f"{each.name}_package") for each in packages.RELEASES]
 )
-def packaged(request: pytest.FixtureRequest) -> Iterator[tuple[Web, packages.Release]]:
+def packaged(request: pytest.FixtureRequest) -> Iterator[Web]:
     """The same from the Debian package and what it recommends, on a machine of its own."""
     release = request.param
     with Machine(f"{release.name}-web", packages.installed(release)) as machine:
@@ -109,7 +109,7 @@ def packaged(request: pytest.FixtureRequest) -> Iterator[tuple[Web, packages.Rel
         machine.write(TOKEN_FILE, "a.token\n", 0o600)
         web.add_session("--channel", CHANNEL)
         web.open()
-        yield web, release
+        yield web
 
 
 def test_the_first_request_starts_the_service_and_is_answered(web: Web) -> None:
@@ -263,17 +263,9 @@ def test_a_missing_library_is_told_in_a_sentence(web: Web) -> None:
     assert web.ask("/login/")[0] == 200
 
 
-def test_the_package_serves_them_too_and_an_upgrade_goes_on_serving(
-    packaged: tuple[Web, packages.Release],
-) -> None:
-    web, release = packaged
-    web.machine.run("systemctl", "start", "poller.service")
-    web.log_in()
-    _, _, before = web.ask("/sessions/1/")
-    assert before.count('class="message') > 0
-
-    packages.install(web.machine, release, "next")
-
-    _, _, after = web.ask("/sessions/1/")
-    assert after.count('class="message') == before.count('class="message')
-    assert web.told() == []
+def test_the_package_serves_them_with_debians_own_libraries(packaged: Web) -> None:
+    packaged.machine.run("systemctl", "start", "poller.service")
+    packaged.log_in()
+    _, _, session = packaged.ask("/sessions/1/")
+    assert session.count('class="message') > 0
+    assert packaged.told() == []
