@@ -48,6 +48,13 @@ def recently(seconds: float) -> datetime:
     return datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=seconds)
 
 
+def end_login(browser: Client) -> None:
+    """End the login on the server alone: the browser goes on sending its cookie."""
+    cookie = browser.cookies["sessionid"].value
+    browser.logout()
+    browser.cookies["sessionid"] = cookie
+
+
 def test_nothing_new_costs_one_query(browser: Client) -> None:
     session, _ = live_session()
     page = OpenPage(browser, session.pk)
@@ -70,9 +77,7 @@ def test_news_are_for_those_alone_who_are_still_logged_in(browser: Client) -> No
     session, feed = live_session()
     page = OpenPage(browser, session.pk)
     page.ask()
-    cookie = browser.cookies["sessionid"].value
-    browser.logout()
-    browser.cookies["sessionid"] = cookie
+    end_login(browser)
     poll_now(feed)
     assert browser.get(page.path, page.asked).status_code == 401
 
@@ -83,9 +88,7 @@ def test_a_login_that_ended_is_noticed_after_a_while_though_nothing_is_new(
     session, _ = live_session()
     page = OpenPage(browser, session.pk)
     page.ask()
-    cookie = browser.cookies["sessionid"].value
-    browser.logout()
-    browser.cookies["sessionid"] = cookie
+    end_login(browser)
     assert page.ask() is None
     later = time.monotonic() + ADMITTED_S
     monkeypatch.setattr(time, "monotonic", lambda: later)
