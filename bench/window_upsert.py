@@ -24,7 +24,9 @@ from django.db import connection, transaction
 
 from bench.documents import CHANNEL_ID, write_to
 from messages_app.export_file import ExportReader
-from messages_app.store import Observation, in_batches, store_batch
+from messages_app.export_parts import in_batches
+from messages_app.rows import rows_of
+from messages_app.store import store_batch
 
 WINDOW = 200
 WINDOWS = 25
@@ -39,7 +41,7 @@ def window_ms(number: int) -> float:
     clock = time.process_time if connection.vendor == "sqlite" else time.perf_counter
     started = clock()
     with transaction.atomic():
-        tally = store_batch(batch, CHANNEL_ID, Observation(datetime.now(UTC)))
+        tally = store_batch(rows_of(batch, CHANNEL_ID, datetime.now(UTC)))
     milliseconds = (clock() - started) * 1000
     assert tally.new == (WINDOW // 2 if number else WINDOW)
     return milliseconds

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from io import StringIO
 from typing import Any
 
-# What a column may hold.
-Row = tuple[int | str | datetime | None, ...]
+from messages_app.rows import Row
 
 
 def copy_rows(cursor: Any, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
@@ -27,7 +25,7 @@ def _line(row: Row) -> str:
     return "\t".join([_field(value) for value in row])
 
 
-def _field(value: int | str | datetime | None) -> str:
+def _field(value: int | str | None) -> str:
     if value is None:
         return "\\N"
     if isinstance(value, str):

@@ -57,6 +57,20 @@ class TimeLimitReached(PollerError):
     message_id = "fd6213c1726841fa8e77f7ae5ad554b1"
 
 
+class ReadingStopped(PollerError):
+    """The process that reads a file was ended before it had read it."""
+
+    status = 75
+    kind = "reading-stopped"
+
+    def __init__(self, returncode: int) -> None:
+        reason = f"by signal {-returncode}" if returncode < 0 else f"with status {returncode}"
+        super().__init__(
+            f"Reading it was ended {reason}, maybe for want of memory: import the file again, "
+            "what was read of it is stored."
+        )
+
+
 class LeaseLost(PollerError):
     """Another run took over a feed while this one was working on it."""
 

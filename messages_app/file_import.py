@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
 from django.db import transaction
 
-from messages_app.errors import ExportUnusable, UsageError
-from messages_app.export_file import ExportReader
-from messages_app.store import Observation, in_batches, store_batch, store_channel
+from messages_app.errors import PollerError, UsageError
+from messages_app.export_file import ExportHeader
+from messages_app.export_parts import ExportEnd, Part
+from messages_app.reading import Reading, reading
+from messages_app.store import store_batch, store_channel
 from messages_app.tally import Tally
 
 # A file's size is not bounded, so a transaction takes this many batches: large enough that
@@ -28,7 +29,7 @@ class FileOutcome:
 
     tally: Tally
     warning: str = ""
-    failure: ExportUnusable | None = None
+    failure: PollerError | None = None
 
 
 def files_in(paths: Iterable[str]) -> list[Path]:
@@ -59,39 +60,37 @@ def import_file(stream: BinaryIO, stored: Callable[[Tally], None]) -> FileOutcom
     What was read before a fault stays stored. A wrong count is a warning only: other programs
     trim exports and leave the count.
     """
-    reader = ExportReader(stream)
-    try:
-        header = reader.header()
-    except ExportUnusable as error:
-        return FileOutcome(Tally(), failure=error)
-    except OSError as error:
-        return FileOutcome(Tally(), failure=unreadable(error))
-    observation = Observation(header.exported_at, is_history=True)
-    batches = in_batches(reader)
-    tally = Tally()
-    failure = None
-    read_before = -1
-    while failure is None and read_before < tally.read:
-        read_before = tally.read
-        with transaction.atomic():
-            store_channel(header, observation)
-            try:
-                for batch in islice(batches, BATCHES_PER_TRANSACTION):
-                    tally = tally.plus(store_batch(batch, header.channel_id, observation))
-            except ExportUnusable as error:
-                failure = error
-            except OSError as error:
-                failure = unreadable(error)
-        stored(tally)
-    return FileOutcome(tally, "" if failure else _count_warning(reader), failure)
+    with reading(stream) as source:
+        header = source.next_part()
+        if isinstance(header, ExportEnd):
+            return FileOutcome(Tally(), failure=header.failure)
+        assert isinstance(header, ExportHeader), "it is the first part"
+        tally = Tally()
+        end = None
+        while end is None:
+            first = source.next_part()  # before the database is locked for others
+            with transaction.atomic():
+                store_channel(header, is_history=True)
+                for part in _at_hand(first, source):
+                    if isinstance(part, ExportEnd):
+                        end = part
+                        break
+                    assert isinstance(part, list), "what follows the header is rows"
+                    tally = tally.plus(store_batch(part, is_history=True))
+            stored(tally)
+    return FileOutcome(tally, _count_warning(end), end.failure)
 
 
-def unreadable(error: OSError) -> ExportUnusable:
-    """What a file that cannot be opened or read to its end comes to."""
-    return ExportUnusable(f"It cannot be read ({error.strerror}): check the file and its disk.")
+def _at_hand(first: Part, source: Reading) -> Iterator[Part]:
+    """The parts of one transaction: `first`, and what follows without keeping it open long."""
+    yield first
+    for _ in range(BATCHES_PER_TRANSACTION - 1):
+        if not source.is_ready():
+            return
+        yield source.next_part()
 
 
-def _count_warning(reader: ExportReader) -> str:
-    if reader.declared_count in (None, reader.read_count):
+def _count_warning(end: ExportEnd) -> str:
+    if end.failure or end.declared_count in (None, end.read_count):
         return ""
-    return f"it says that it holds {reader.declared_count} messages, but holds {reader.read_count}"
+    return f"it says that it holds {end.declared_count} messages, but holds {end.read_count}"

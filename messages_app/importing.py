@@ -15,12 +15,14 @@ from django.db import transaction
 from messages_app.environment import Settings
 from messages_app.errors import ExportUnusable, LeaseLost, PollerError
 from messages_app.export_file import ExportReader
+from messages_app.export_parts import in_batches
 from messages_app.exporter import Export
 from messages_app.leases import Leases
 from messages_app.models import Feed, Poll
 from messages_app.progress import PROGRESS_FIELDS, advance, set_back
+from messages_app.rows import rows_of
 from messages_app.runs import Run
-from messages_app.store import Observation, in_batches, mark_deleted, store_batch, store_channel
+from messages_app.store import mark_deleted, store_batch, store_channel
 from messages_app.tally import Tally
 from messages_app.windows import Window
 
@@ -118,7 +120,6 @@ def _store(job: Job, export: Export) -> tuple[Tally, PollerError | None]:
         return Tally(), failure or ExportUnusable(
             "The exporter reported success but wrote no file: the window will be read again."
         )
-    observation = Observation(job.asked_at)
     tally = Tally()
     seen: set[int] = set()
     with stream:
@@ -130,11 +131,11 @@ def _store(job: Job, export: Export) -> tuple[Tally, PollerError | None]:
                     f"The export is of channel {header.channel_id} instead of {job.channel_id}: "
                     "check that the id is a channel's and not a category's."
                 )
-            store_channel(header, observation)
+            store_channel(header)
             inside = (message for message in reader if message.timestamp in job.window)
             for batch in in_batches(inside):
                 seen.update(message.discord_id for message in batch)
-                tally = tally.plus(store_batch(batch, job.channel_id, observation))
+                tally = tally.plus(store_batch(rows_of(batch, job.channel_id, job.asked_at)))
             if reader.declared_count != reader.read_count:
                 raise ExportUnusable(
                     f"The export holds {reader.read_count} messages but says "

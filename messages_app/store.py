@@ -6,80 +6,27 @@ the transaction, so that coverage can move in the one that stores the messages.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 from django.db import IntegrityError, connection, transaction
 
-from messages_app.copying import Row, copy_rows
-from messages_app.errors import ExportUnusable
-from messages_app.export_file import ExportedMessage, ExportHeader
+from messages_app.copying import copy_rows
+from messages_app.export_file import ExportHeader
 from messages_app.models import Channel, Message, Revision
+from messages_app.rows import COLUMNS, MessageRow, Row, moment
 from messages_app.search import index_new
 from messages_app.tally import Tally
 from messages_app.windows import Window
 
-# Large enough that a statement's overhead vanishes, small enough that memory stays flat.
-BATCH_SIZE = 1000
-
 TABLE = Message._meta.db_table
-COLUMNS = (
-    "discord_id",
-    "channel_id",
-    "type",
-    "timestamp",
-    "edited_at",
-    "author_id",
-    "author_name",
-    "content",
-    "has_attachments",
-    "fingerprint",
-    "changed_at",
-    "raw",
-)
 INSERT = f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) VALUES"
 ROW_OF_VALUES = f"({', '.join(['%s'] * len(COLUMNS))})"
+CONTENT = COLUMNS.index("content")
+FINGERPRINT = COLUMNS.index("fingerprint")
 
 
-class Observation(NamedTuple):
-    """When and how an export saw its channel.
-
-    An export of our own shows the channel as it is now, and the lease keeps its polls in order. A
-    file shows it as it once was (`is_history`): it adds what is missing, but what the database
-    learned later stays. `exported_at` is None for a file that does not say when it was made.
-    """
-
-    exported_at: datetime | None
-    is_history: bool = False
-
-    def of(self, message: ExportedMessage) -> datetime:
-        """The latest instant at which `message` is known to have looked like this."""
-        return self.exported_at or message.edited_at or message.timestamp
-
-
-def in_batches(messages: Iterable[ExportedMessage]) -> Iterator[list[ExportedMessage]]:
-    """Yield `messages` in batches without repeated ids (the last one counts).
-
-    Where reading fails midway, what was read before is yielded first, then the error goes on.
-    """
-    batch: dict[int, ExportedMessage] = {}
-    failure = None
-    try:
-        for message in messages:
-            batch[message.discord_id] = message
-            if len(batch) == BATCH_SIZE:
-                yield list(batch.values())
-                batch.clear()
-    except ExportUnusable as error:
-        failure = error
-    if batch:
-        yield list(batch.values())
-    if failure:
-        raise failure
-
-
-def store_channel(header: ExportHeader, observation: Observation) -> None:
+def store_channel(header: ExportHeader, *, is_history: bool = False) -> None:
     """Make the export's channel known, under the names that the newest export shows.
 
     The first step of every transaction that stores an export.
@@ -93,34 +40,34 @@ def store_channel(header: ExportHeader, observation: Observation) -> None:
     }
     channel, is_new = Channel.objects.get_or_create(pk=header.channel_id, defaults=names)
     is_renamed = any(getattr(channel, name) != value for name, value in names.items())
-    if is_renamed and not is_new and not (observation.is_history and channel.name):
+    if is_renamed and not is_new and not (is_history and channel.name):
         Channel.objects.filter(pk=channel.pk).update(**names)
 
 
-def store_batch(
-    batch: Sequence[ExportedMessage], channel_id: int, observation: Observation
-) -> Tally:
+def store_batch(rows: Sequence[Row], *, is_history: bool = False) -> Tally:
     """Insert or update the messages of one batch, whose ids are unique; rewrite only differences.
 
-    The former text of a message whose text differs is kept as a Revision.
+    An export of our own shows the channel as it is now, and the lease keeps its polls in order. A
+    file shows it as it once was (`is_history`): it adds what is missing, but what the database
+    learned later stays. The former text of a message whose text differs is kept as a Revision.
     """
-    stored = _stored([message.discord_id for message in batch])
-    new, changed = [], []
-    for message in batch:
-        if message.discord_id not in stored:
-            new.append(message)
-        elif message.fingerprint != stored[message.discord_id]:
-            changed.append(message)
-    if changed and observation.is_history:
-        changed = _without_outdated(changed, observation)
+    stored = _stored([row[0] for row in rows])
+    new = [row for row in rows if row[0] not in stored]
+    changed = [
+        MessageRow._make(row)
+        for row in rows
+        if row[0] in stored and row[FINGERPRINT] != stored[row[0]]
+    ]
+    if changed and is_history:
+        changed = _without_outdated(changed)
     if changed:
-        _keep_former_texts(changed, observation)
-        _upsert(_rows(changed, channel_id, observation))
+        _keep_former_texts(changed)
+        _upsert(changed)
     if new:
-        _insert(_rows(new, channel_id, observation))
-        index_new((message.discord_id, message.content) for message in new)
-    unchanged = len(batch) - len(new) - len(changed)
-    return Tally(len(batch), len(new), len(changed), 0, unchanged)
+        _insert(new)
+        index_new((row[0], row[CONTENT]) for row in new)
+    unchanged = len(rows) - len(new) - len(changed)
+    return Tally(len(rows), len(new), len(changed), 0, unchanged)
 
 
 def mark_deleted(channel_id: int, window: Window, seen: set[int], now: datetime) -> int:
@@ -165,25 +112,21 @@ def _stored(ids: list[int]) -> dict[int, int | None]:
         return dict(cursor.fetchall())
 
 
-def _without_outdated(
-    changed: list[ExportedMessage], observation: Observation
-) -> list[ExportedMessage]:
+def _without_outdated(changed: list[MessageRow]) -> list[MessageRow]:
     """Those of `changed` that the file saw later than the database did."""
-    stored = Message.objects.filter(discord_id__in=[message.discord_id for message in changed])
+    stored = Message.objects.filter(discord_id__in=[row.discord_id for row in changed])
     known_at = {
         discord_id: max(changed_at, deleted_at or changed_at)
         for discord_id, changed_at, deleted_at in stored.values_list(
             "discord_id", "changed_at", "deleted_at"
         )
     }
-    return [
-        message for message in changed if observation.of(message) > known_at[message.discord_id]
-    ]
+    return [row for row in changed if moment(row.changed_at) > known_at[row.discord_id]]
 
 
-def _keep_former_texts(changed: list[ExportedMessage], observation: Observation) -> None:
-    texts = {message.discord_id: message for message in changed}
-    former = Message.objects.filter(discord_id__in=list(texts)).values_list(
+def _keep_former_texts(changed: list[MessageRow]) -> None:
+    newer = {row.discord_id: row for row in changed}
+    former = Message.objects.filter(discord_id__in=list(newer)).values_list(
         "discord_id", "content", "edited_at"
     )
     Revision.objects.bulk_create(
@@ -191,48 +134,14 @@ def _keep_former_texts(changed: list[ExportedMessage], observation: Observation)
             message_id=discord_id,
             content=content,
             edited_at=edited_at,
-            replaced_at=observation.of(texts[discord_id]),
+            replaced_at=moment(newer[discord_id].changed_at),
         )
         for discord_id, content, edited_at in former
-        if content != texts[discord_id].content
+        if content != newer[discord_id].content
     )
 
 
-def _rows(
-    messages: Iterable[ExportedMessage], channel_id: int, observation: Observation
-) -> list[Row]:
-    """The values of COLUMNS, times as the database's driver takes them."""
-    time = _as_it_is if connection.vendor == "postgresql" else sqlite_time
-    exported_at = observation.exported_at and time(observation.exported_at)
-    return [
-        (
-            message.discord_id,
-            channel_id,
-            message.type,
-            time(message.timestamp),
-            time(message.edited_at) if message.edited_at else None,
-            message.author_id,
-            message.author_name,
-            message.content,
-            message.has_attachments,
-            message.fingerprint,
-            exported_at or time(observation.of(message)),
-            message.raw,
-        )
-        for message in messages
-    ]
-
-
-def _as_it_is(moment: datetime) -> datetime:
-    return moment
-
-
-def sqlite_time(moment: datetime) -> str:
-    """Given a time in UTC, return it as Django writes it into SQLite, at a tenth of the cost."""
-    return moment.isoformat(" ").removesuffix("+00:00")
-
-
-def _insert(rows: list[Row]) -> None:
+def _insert(rows: Sequence[Row]) -> None:
     """Insert rows that were not there a moment ago."""
     if connection.vendor != "postgresql":
         # They still are not, since SQLite's write lock is ours: a plain INSERT is the cheapest.
@@ -247,7 +156,7 @@ def _insert(rows: list[Row]) -> None:
         _upsert(rows)
 
 
-def _upsert(rows: list[Row]) -> None:
+def _upsert(rows: Sequence[Row]) -> None:
     updates = ", ".join(f"{column} = excluded.{column}" for column in COLUMNS[1:])
     # The WHERE spares a row that another writer has meanwhile made the same.
     tail = (

@@ -22,8 +22,9 @@ from messages_app.environment import CHECKOUT, Settings
 from messages_app.file_import import import_file
 from messages_app.models import Channel, Message, Revision
 from messages_app.polling import poll_recent
+from messages_app.rows import Row, rows_of, time_text
 from messages_app.scheduling import add_session
-from messages_app.store import Observation, _insert, _rows, sqlite_time, store_batch, store_channel
+from messages_app.store import _insert, store_batch, store_channel
 from messages_app.tally import Tally
 from messages_app.windows import Window
 from tests.commands import MANAGE
@@ -43,6 +44,10 @@ def export(tmp_path: Path) -> Callable[..., Path]:
 def store(path: Path) -> Tally:
     with path.open("rb") as stream:
         return import_file(stream, lambda _tally: None).tally
+
+
+def rows(*messages: dict[str, Any]) -> list[Row]:
+    return rows_of(reader_of(document(*messages)), CHANNEL_ID, NOW)
 
 
 def statements_on_messages(action: Callable[[], object]) -> list[str]:
@@ -97,7 +102,12 @@ def test_only_edited_rows_are_rewritten(export: Callable[..., Path], tmp_path: P
 
 
 @pytest.mark.django_db
-def test_memory_does_not_grow_with_the_export(export: Callable[..., Path]) -> None:
+@pytest.mark.parametrize("least_beside", [0, sys.maxsize], ids=["read beside", "read here"])
+def test_memory_does_not_grow_with_the_export(
+    export: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, least_beside: int
+) -> None:
+    monkeypatch.setattr("messages_app.reading.LEAST_BYTES_BESIDE", least_beside)
+
     def peak_bytes(count: int, first: int) -> int:
         path = export(count, first=first)
         tracemalloc.start()
@@ -113,7 +123,7 @@ def test_memory_does_not_grow_with_the_export(export: Callable[..., Path]) -> No
 @pytest.mark.sqlite  # PostgreSQL takes times as they are
 @given(st.datetimes(datetime(1000, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
 def test_times_are_written_as_django_writes_them(moment: datetime) -> None:
-    assert sqlite_time(moment) == str(connection.ops.adapt_datetimefield_value(moment))
+    assert time_text(moment) == str(connection.ops.adapt_datetimefield_value(moment))
 
 
 ODD_TEXTS = [
@@ -133,12 +143,12 @@ ODD_TEXTS = [
 @pytest.mark.django_db
 @pytest.mark.parametrize("text", ODD_TEXTS)
 def test_odd_texts_arrive_as_they_are(text: str) -> None:
-    batch = list(reader_of(document(message(1, content=text, type=text or "Default"))))
+    (exported,) = reader_of(document(message(1, content=text, type=text or "Default")))
     Channel.objects.create(pk=CHANNEL_ID)
-    store_batch(batch, CHANNEL_ID, Observation(NOW))
+    store_batch(rows_of([exported], CHANNEL_ID, NOW))
     stored = Message.objects.get()
     assert (stored.content, stored.type) == (text, text or "Default")
-    assert (stored.raw, stored.timestamp) == (batch[0].raw, batch[0].timestamp)
+    assert (stored.raw, stored.timestamp) == (exported.raw, exported.timestamp)
     assert (stored.edited_at, stored.has_attachments, stored.changed_at) == (None, False, NOW)
 
 
@@ -146,10 +156,8 @@ def test_odd_texts_arrive_as_they_are(text: str) -> None:
 @pytest.mark.django_db
 def test_what_another_writer_was_faster_to_insert_is_updated_instead() -> None:
     Channel.objects.create(pk=CHANNEL_ID)
-    observation = Observation(NOW)
-    store_batch(list(reader_of(document(message(1)))), CHANNEL_ID, observation)
-    newer = list(reader_of(document(message(1, content="another"), message(2))))
-    _insert(_rows(newer, CHANNEL_ID, observation))
+    store_batch(rows(message(1)))
+    _insert(rows(message(1, content="another"), message(2)))
     assert list(Message.objects.order_by("pk").values_list("content", flat=True)) == [
         "another",
         "text 2",
@@ -159,14 +167,14 @@ def test_what_another_writer_was_faster_to_insert_is_updated_instead() -> None:
 @pytest.mark.sqlite  # PostgreSQL has many writers
 def test_a_file_is_imported_beside_another_writer(transactional_db: None) -> None:
     header = reader_of(document(message(1))).header()
-    store_channel(header, Observation(NOW))
+    store_channel(header)
     other = sqlite3.connect(connection.settings_dict["NAME"], timeout=0, isolation_level=None)
     with transaction.atomic():
-        store_channel(header, Observation(NOW))
+        store_channel(header)
         # Were it let in now, our own next write would fail.
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             other.execute("DELETE FROM messages_app_session")
-        store_batch(list(reader_of(document(message(1)))), CHANNEL_ID, Observation(NOW))
+        store_batch(rows(message(1)))
     other.close()
     assert Message.objects.count() == 1
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from messages_app.errors import UsageError
+from messages_app.export_parts import unreadable
 from messages_app.file_import import (
     STANDARD_INPUT,
     FileOutcome,
     files_in,
     import_file,
-    unreadable,
 )
 from messages_app.interruption import interruptible
 from messages_app.leases import release_dead

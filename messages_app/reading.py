@@ -1,0 +1,110 @@
+"""Reads an export here or, where it is large, in a process beside the one that stores it.
+
+Reading takes half as long as storing, and Python's threads would only take turns. The other
+process has neither the token nor the database.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import select
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, BinaryIO, Protocol
+
+from messages_app.environment import CHECKOUT
+from messages_app.errors import ReadingStopped
+from messages_app.export_parts import ExportEnd, Part, parts_of
+
+# From this size on a process of its own saves more time than its start takes.
+LEAST_BYTES_BESIDE = 8 * 1024 * 1024
+
+_READER = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from messages_app.reading import main; main()"
+)
+# Holds a whole batch, so that the other process goes on reading while this one stores.
+_PIPE_BYTES = 1024 * 1024
+# What an interpreter may need to start; the token is not among it.
+_VARIABLES = ("PATH", "LD_LIBRARY_PATH")
+
+
+class Reading(Protocol):
+    """The parts of an export, of which the last one is its ExportEnd."""
+
+    def next_part(self) -> Part: ...
+
+    def is_ready(self) -> bool:
+        """Tell whether the next part can be had without waiting for whoever writes the export."""
+
+
+@contextmanager
+def reading(stream: BinaryIO) -> Iterator[Reading]:
+    """Read an export from where `stream` stands."""
+    status = os.fstat(stream.fileno())
+    if stat.S_ISREG(status.st_mode) and status.st_size < LEAST_BYTES_BESIDE:
+        yield _Here(parts_of(stream))
+        return
+    process = _start(stream)
+    assert process.stdout is not None
+    try:
+        yield _Beside(process, process.stdout)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+class _Here:
+    def __init__(self, parts: Iterator[Part]) -> None:
+        self._parts = parts
+
+    def next_part(self) -> Part:
+        return next(self._parts)
+
+    def is_ready(self) -> bool:
+        return True  # a file keeps nobody waiting
+
+
+class _Beside:
+    def __init__(self, process: subprocess.Popen[bytes], pipe: IO[bytes]) -> None:
+        self._process = process
+        self._pipe = pipe
+
+    def next_part(self) -> Part:
+        try:
+            part: Part = pickle.load(self._pipe)  # noqa: S301 - our own process wrote it
+        except (EOFError, pickle.UnpicklingError):
+            return ExportEnd(ReadingStopped(self._process.wait()))
+        return part
+
+    def is_ready(self) -> bool:
+        return bool(select.select([self._pipe], [], [], 0)[0])
+
+
+def _start(stream: BinaryIO) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-I", "-S", "-c", _READER, CHECKOUT]
+    environ = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
+    # Inherited: what is sent to all processes of a terminal or a unit is for us to act on.
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        return subprocess.Popen(
+            command, env=environ, stdin=stream, stdout=subprocess.PIPE, pipesize=_PIPE_BYTES
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
+
+
+def main() -> None:
+    """Write the parts of standard input to standard output, which `_Beside` reads."""
+    try:
+        for part in parts_of(sys.stdin.buffer):
+            pickle.dump(part, sys.stdout.buffer, pickle.HIGHEST_PROTOCOL)
+            sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        pass  # whoever stored them is gone
+    os._exit(0)

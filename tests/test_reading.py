@@ -1,0 +1,145 @@
+"""The process that reads a large export beside the one that stores it."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from bench.documents import write_to
+from messages_app.models import Message
+from tests.commands import Manage
+from tests.test_exporter import wait_until_gone
+from tests.test_interruption import interrupted, until
+
+MESSAGES = 5000
+
+
+@pytest.fixture
+def text() -> str:
+    """An export of MESSAGES messages."""
+    file = io.StringIO()
+    write_to(file, MESSAGES)
+    return file.getvalue()
+
+
+class PipedImport:
+    """An import of what is written into `source`, and the process that reads there."""
+
+    def __init__(self, process: subprocess.Popen[str], pipe: Path) -> None:
+        self.process = process
+        self.source = pipe.open("w")
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        self.reader = int(until(children.read_text))
+
+    def write(self, text: str) -> None:
+        self.source.write(text)
+        self.source.flush()
+
+    def reader_file(self, name: str) -> str:
+        return Path(f"/proc/{self.reader}/{name}").read_text()
+
+    def reader_peak_kib(self) -> int:
+        (line,) = [x for x in self.reader_file("status").splitlines() if x.startswith("VmHWM")]
+        return int(line.split()[1])
+
+
+@pytest.fixture
+def piped(manage: Manage, tmp_path: Path) -> Iterator[PipedImport]:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with manage.start("import_messages", str(pipe)) as process:
+        importing = PipedImport(process, pipe)
+        try:
+            yield importing
+        finally:
+            process.kill()
+            with suppress(BrokenPipeError):
+                importing.source.close()
+
+
+def stored(count: int) -> None:
+    until(lambda: Message.objects.count() >= count)
+
+
+def test_the_reader_knows_neither_token_nor_database(piped: PipedImport) -> None:
+    known = piped.reader_file("environ") + piped.reader_file("cmdline")
+    assert "messages_app.reading" in known
+    assert "the.test.token" not in known
+    assert connection.settings_dict["NAME"] not in known
+
+
+def test_what_was_read_before_the_reader_is_killed_is_stored(piped: PipedImport, text: str) -> None:
+    piped.write(text[: len(text) // 2])
+    stored(2000)
+    os.kill(piped.reader, signal.SIGKILL)
+    said, _ = piped.process.communicate(timeout=10)
+
+    assert piped.process.returncode == 75
+    sentence, tally = said.splitlines()
+    assert "Reading it was ended by signal 9" in sentence
+    assert tally.startswith(f"{Message.objects.count()} read")
+
+
+def test_a_slow_source_keeps_nobody_from_the_database(piped: PipedImport, text: str) -> None:
+    piped.write(text[: len(text) // 2])
+    stored(2000)
+    # The rest is still to come: were the transaction open, this would wait for its end.
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("PRAGMA busy_timeout = 0")
+        cursor.execute("UPDATE messages_app_channel SET name = 'free'")
+    piped.write(text[len(text) // 2 :])
+    piped.source.close()
+    said, _ = piped.process.communicate(timeout=20)
+
+    assert said.startswith(f"{MESSAGES} read, {MESSAGES} new"), said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_reader_with_the_import(
+    piped: PipedImport, text: str, number: signal.Signals
+) -> None:
+    piped.write(text[: len(text) // 2])
+    stored(2000)
+    os.kill(piped.reader, number)  # as from a terminal, which sends it to both
+    said = interrupted(piped.process, number)
+
+    assert said == f"Interrupted by {number.name}; nothing is lost.\n"
+    assert piped.process.returncode == -number
+    wait_until_gone(piped.reader)
+
+
+def test_the_reader_does_not_outlive_an_import_that_is_killed(
+    piped: PipedImport, text: str
+) -> None:
+    piped.write(text[: len(text) // 2])
+    stored(2000)
+    piped.process.kill()
+    piped.process.wait()
+    with pytest.raises(BrokenPipeError):
+        while True:
+            piped.write(text)
+    wait_until_gone(piped.reader)
+
+
+def test_the_memory_of_the_reader_does_not_grow(piped: PipedImport, text: str) -> None:
+    head, messages = text.split('"messages": [')
+    messages, footer = messages.rsplit("\n  ]", 1)
+    piped.write(head + '"messages": [' + messages)
+    before_kib = piped.reader_peak_kib()
+    for _ in range(4):
+        piped.write("," + messages)  # once written, it is read but for a pipe's 64 KiB
+    after_kib = piped.reader_peak_kib()
+    piped.write("\n  ]" + footer)
+    piped.source.close()
+    piped.process.communicate(timeout=20)
+
+    assert after_kib < 1.2 * before_kib
