@@ -6,6 +6,7 @@ process has neither the token nor the database.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pickle
 import select
@@ -14,7 +15,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, BinaryIO, Protocol
 
 from messages_app.environment import CHECKOUT
@@ -45,11 +46,10 @@ class Reading(Protocol):
 @contextmanager
 def reading(stream: BinaryIO) -> Iterator[Reading]:
     """Read an export from where `stream` stands."""
-    status = os.fstat(stream.fileno())
-    if stat.S_ISREG(status.st_mode) and status.st_size < LEAST_BYTES_BESIDE:
+    process = None if _is_small(stream) else _started(stream)
+    if process is None:
         yield _Here(parts_of(stream))
         return
-    process = _start(stream)
     assert process.stdout is not None
     try:
         yield _Beside(process, process.stdout)
@@ -86,17 +86,27 @@ class _Beside:
         return bool(select.select([self._pipe], [], [], 0)[0])
 
 
-def _start(stream: BinaryIO) -> subprocess.Popen[bytes]:
+def _is_small(stream: BinaryIO) -> bool:
+    status = os.fstat(stream.fileno())
+    return stat.S_ISREG(status.st_mode) and status.st_size < LEAST_BYTES_BESIDE
+
+
+def _started(stream: BinaryIO) -> subprocess.Popen[bytes] | None:
+    """The other process, None where the system has no room for one."""
     command = [sys.executable, "-I", "-S", "-c", _READER, CHECKOUT]
     environ = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
     # Inherited: what is sent to all processes of a terminal or a unit is for us to act on.
     former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
-        return subprocess.Popen(
-            command, env=environ, stdin=stream, stdout=subprocess.PIPE, pipesize=_PIPE_BYTES
-        )
+        process = subprocess.Popen(command, env=environ, stdin=stream, stdout=subprocess.PIPE)
+    except OSError:
+        return None
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
+    assert process.stdout is not None
+    with suppress(OSError):  # beyond what the system grants a user, it is only slower
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    return process
 
 
 def main() -> None:

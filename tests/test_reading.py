@@ -6,6 +6,8 @@ import io
 import os
 import signal
 import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +17,8 @@ from django.db import connection
 
 from bench.documents import write_to
 from messages_app.models import Message
-from tests.commands import Manage
+from messages_app.reading import LEAST_BYTES_BESIDE, reading
+from tests.commands import Commands, Manage
 from tests.test_exporter import wait_until_gone
 from tests.test_interruption import interrupted, until
 
@@ -38,6 +41,7 @@ class PipedImport:
         self.source = pipe.open("w")
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         self.reader = int(until(children.read_text))
+        until(lambda: "messages_app.reading" in self.reader_file("cmdline"))  # no longer a fork
 
     def write(self, text: str) -> None:
         self.source.write(text)
@@ -71,7 +75,6 @@ def stored(count: int) -> None:
 
 def test_the_reader_knows_neither_token_nor_database(piped: PipedImport) -> None:
     known = piped.reader_file("environ") + piped.reader_file("cmdline")
-    assert "messages_app.reading" in known
     assert "the.test.token" not in known
     assert connection.settings_dict["NAME"] not in known
 
@@ -143,3 +146,27 @@ def test_the_memory_of_the_reader_does_not_grow(piped: PipedImport, text: str) -
     piped.process.communicate(timeout=20)
 
     assert after_kib < 1.2 * before_kib
+
+
+@pytest.fixture
+def large_file(tmp_path: Path, text: str) -> Path:
+    """An export that is just large enough for a process of its own."""
+    path = tmp_path / "large.json"
+    path.write_text(text + " " * (LEAST_BYTES_BESIDE - len(text)))
+    return path
+
+
+def test_a_large_file_is_read_beside(large_file: Path) -> None:
+    ours = Path(f"/proc/self/task/{threading.get_native_id()}/children")
+    with large_file.open("rb") as stream, reading(stream) as source:
+        assert ours.read_text()
+        assert source.next_part()
+    assert not ours.read_text()
+
+
+def test_where_no_process_can_be_started_a_large_file_is_read_here(
+    commands: Commands, large_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python3")
+    output = commands("import_messages", str(large_file))
+    assert output.startswith(f"{MESSAGES} read, {MESSAGES} new")
