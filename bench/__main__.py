@@ -78,7 +78,6 @@ def measure(folder: Path, server: Server, sizes: Sizes, only: list[str]) -> list
     import_runs = max(1, sizes.runs // 4)
     few = min(SMALL_TABLE, sizes.many_messages // 2)
     parts: dict[str, Callable[[], list[Row]]] = {
-        # First, since a process that is started counts what its parent held as its own peak.
         "memory": lambda: imports.memory(on_sqlite, few, sizes.many_messages),
         "idle": lambda: ticks.idle(on_sqlite(), sizes.runs),
         "idle-postgresql": lambda: ticks.idle_on_postgresql(on_postgresql(), sizes.runs),

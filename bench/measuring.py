@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 
 class Cost(NamedTuple):
@@ -16,15 +18,14 @@ class Cost(NamedTuple):
 
     cpu_s: float
     wall_s: float
-    peak_mib: float
     blocks_out: int
 
 
-def cost(command: list[str], environ: Mapping[str, str], stdin: Path | None = None) -> Cost:
+def cost(command: list[str], environ: Mapping[str, str]) -> Cost:
     """Run a command to its end; raise RuntimeError where it fails."""
     null = os.devnull
     actions = [
-        (os.POSIX_SPAWN_OPEN, 0, str(stdin or null), os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 0, null, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_OPEN, 1, null, os.O_WRONLY, 0),
         (os.POSIX_SPAWN_OPEN, 2, null, os.O_WRONLY, 0),
     ]
@@ -35,7 +36,33 @@ def cost(command: list[str], environ: Mapping[str, str], stdin: Path | None = No
     if status:
         raise RuntimeError(f"{' '.join(command)} ended with status {status}")
     cpu_s = usage.ru_utime + usage.ru_stime
-    return Cost(cpu_s, wall_s, usage.ru_maxrss / 1024, usage.ru_oublock)
+    return Cost(cpu_s, wall_s, usage.ru_oublock)
+
+
+def peak_mib(command: list[str], environ: Mapping[str, str], stdin: IO[bytes] | None) -> float:
+    """The peaks of a process and of its children, added up; raise RuntimeError where it fails."""
+    peaks_kib: dict[int, int] = {}
+    with subprocess.Popen(
+        command, env=environ, stdin=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        while process.poll() is None:
+            for pid in (process.pid, *map(int, children.read_text().split())):
+                # The last value that is seen: a fork begins with the peak of its parent.
+                peaks_kib[pid] = _peak_kib(pid) or peaks_kib.get(pid, 0)
+            time.sleep(0.02)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with status {process.returncode}")
+    return sum(peaks_kib.values()) / 1024
+
+
+def _peak_kib(pid: int) -> int:
+    """The most memory that a process has had; 0 where it has ended."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1])
+    return 0
 
 
 def ratio(one: Callable[[], float], other: Callable[[], float], runs: int) -> float:

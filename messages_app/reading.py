@@ -1,4 +1,4 @@
-"""Reads an export here or, where it is large, in a process beside the one that stores it.
+"""Reads an export here or, where it is large or a pipe, in a process beside the one that stores it.
 
 Reading takes half as long as storing, and Python's threads would only take turns. The other
 process has neither the token nor the database.
@@ -22,8 +22,9 @@ from messages_app.environment import CHECKOUT
 from messages_app.errors import ReadingStopped
 from messages_app.export_parts import ExportEnd, Part, parts_of
 
-# From this size on a process of its own saves more time than its start takes.
-LEAST_BYTES_BESIDE = 8 * 1024 * 1024
+# From this size on a process of its own saves more time than its start takes; where there is but
+# one processor it saves none.
+LEAST_BYTES_BESIDE = 16 * 1024 * 1024
 
 _READER = (
     "import sys; sys.path.insert(0, sys.argv[1]); from messages_app.reading import main; main()"
@@ -46,7 +47,7 @@ class Reading(Protocol):
 @contextmanager
 def reading(stream: BinaryIO) -> Iterator[Reading]:
     """Read an export from where `stream` stands."""
-    process = None if _is_small(stream) else _started(stream)
+    process = None if _is_best_read_here(stream) else _started(stream)
     if process is None:
         yield _Here(parts_of(stream))
         return
@@ -86,9 +87,11 @@ class _Beside:
         return bool(select.select([self._pipe], [], [], 0)[0])
 
 
-def _is_small(stream: BinaryIO) -> bool:
+def _is_best_read_here(stream: BinaryIO) -> bool:
     status = os.fstat(stream.fileno())
-    return stat.S_ISREG(status.st_mode) and status.st_size < LEAST_BYTES_BESIDE
+    if not stat.S_ISREG(status.st_mode):
+        return False  # it may keep us waiting
+    return status.st_size < LEAST_BYTES_BESIDE or len(os.sched_getaffinity(0)) == 1
 
 
 def _started(stream: BinaryIO) -> subprocess.Popen[bytes] | None:

@@ -39,6 +39,7 @@ def commands(
     """The commands, which read a file themselves as if it were small, or as if it were large."""
     least = 0 if request.param == "read beside" else sys.maxsize
     monkeypatch.setattr("messages_app.reading.LEAST_BYTES_BESIDE", least)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
     return commands
 
 

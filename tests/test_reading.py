@@ -156,10 +156,14 @@ def large_file(tmp_path: Path, text: str) -> Path:
     return path
 
 
-def test_a_large_file_is_read_beside(large_file: Path) -> None:
+@pytest.mark.parametrize(("processors", "is_beside"), [({0, 1}, True), ({1}, False)])
+def test_a_large_file_is_read_beside_where_there_are_two_processors(
+    large_file: Path, monkeypatch: pytest.MonkeyPatch, processors: set[int], is_beside: bool
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: processors)
     ours = Path(f"/proc/self/task/{threading.get_native_id()}/children")
     with large_file.open("rb") as stream, reading(stream) as source:
-        assert ours.read_text()
+        assert bool(ours.read_text()) is is_beside
         assert source.next_part()
     assert not ours.read_text()
 
@@ -167,6 +171,7 @@ def test_a_large_file_is_read_beside(large_file: Path) -> None:
 def test_where_no_process_can_be_started_a_large_file_is_read_here(
     commands: Commands, large_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
     monkeypatch.setattr(sys, "executable", "/nowhere/python3")
     output = commands("import_messages", str(large_file))
     assert output.startswith(f"{MESSAGES} read, {MESSAGES} new")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -107,6 +108,7 @@ def test_memory_does_not_grow_with_the_export(
     export: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, least_beside: int
 ) -> None:
     monkeypatch.setattr("messages_app.reading.LEAST_BYTES_BESIDE", least_beside)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
 
     def peak_bytes(count: int, first: int) -> int:
         path = export(count, first=first)
