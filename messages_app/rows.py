@@ -72,6 +72,6 @@ def time_text(moment: datetime) -> str:
     return moment.isoformat(" ").removesuffix("+00:00")
 
 
-def moment(text: str) -> datetime:
+def time_of(text: str) -> datetime:
     """The time that `time_text` wrote."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)

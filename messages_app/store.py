@@ -14,7 +14,7 @@ from django.db import IntegrityError, connection, transaction
 from messages_app.copying import copy_rows
 from messages_app.export_file import ExportHeader
 from messages_app.models import Channel, Message, Revision
-from messages_app.rows import COLUMNS, MessageRow, Row, moment
+from messages_app.rows import COLUMNS, MessageRow, Row, time_of
 from messages_app.search import index_new
 from messages_app.tally import Tally
 from messages_app.windows import Window
@@ -121,7 +121,7 @@ def _without_outdated(changed: list[MessageRow]) -> list[MessageRow]:
             "discord_id", "changed_at", "deleted_at"
         )
     }
-    return [row for row in changed if moment(row.changed_at) > known_at[row.discord_id]]
+    return [row for row in changed if time_of(row.changed_at) > known_at[row.discord_id]]
 
 
 def _keep_former_texts(changed: list[MessageRow]) -> None:
@@ -134,7 +134,7 @@ def _keep_former_texts(changed: list[MessageRow]) -> None:
             message_id=discord_id,
             content=content,
             edited_at=edited_at,
-            replaced_at=moment(newer[discord_id].changed_at),
+            replaced_at=time_of(newer[discord_id].changed_at),
         )
         for discord_id, content, edited_at in former
         if content != newer[discord_id].content

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.export_documents import as_exported, document, message
 from tests.system.machine import wait_until
 from tests.system.server import CHANNEL, Server
 
@@ -41,21 +42,33 @@ def test_it_tells_others_than_root_in_one_sentence_and_helps_everybody(server: S
         assert "session" in server.machine.run(*nobody, *words).stdout
 
 
+def test_an_export_on_standard_input_is_imported(server: Server) -> None:
+    export = as_exported(document(message())).decode()
+    assert server.command("import_messages", "-", stdin=export).startswith("1 read, 1 new")
+
+
+@pytest.mark.parametrize(
+    ("words", "process"),
+    [("poll_recent_messages --now", " replay "), ("import_messages -", "messages_app.reading")],
+)
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_what_it_started(server: Server, number: signal.Signals) -> None:
+def test_a_signal_ends_what_it_started(
+    server: Server, number: signal.Signals, words: str, process: str
+) -> None:
     server.fault("hang-tree")
     # Python starts it inside: a shell's background processes cannot be interrupted.
     script = (
         "import pathlib, subprocess, sys, time\n"
-        "words = ['discord-poller', 'poll_recent_messages', '--now']\n"
-        "command = subprocess.Popen(words, stdin=subprocess.DEVNULL)\n"
+        "number, *words = sys.argv[1:]\n"
+        "command = subprocess.Popen(['discord-poller', *words], stdin=subprocess.PIPE)\n"
         "while not pathlib.Path('/tmp/signal-it').exists(): time.sleep(0.1)\n"
-        "command.send_signal(int(sys.argv[1]))\n"
+        "command.send_signal(int(number))\n"
         "print(command.wait(timeout=20))\n"
     )
+    arguments = ["python3", "-c", script, f"{int(number)}", *words.split()]
     with ThreadPoolExecutor() as pool:
-        running = pool.submit(server.machine.run, "python3", "-c", script, f"{int(number)}")
-        wait_until(lambda: " replay " in server.processes(), "an export is under way")
+        running = pool.submit(server.machine.run, *arguments)
+        wait_until(lambda: process in server.processes(), "it is under way")
         server.machine.write("/tmp/signal-it", "")
         assert running.result().stdout == f"{128 + number}\n"
     assert server.processes() == ""
