@@ -62,7 +62,7 @@ def is_running(pid: int) -> bool:
     """Whether the process is there and no zombie."""
     try:
         return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the second one where it ends meanwhile
         return False
 
 
