@@ -251,6 +251,25 @@ def test_the_pages_come_back_by_themselves_once_a_setting_is_mended(web: Web) ->
     assert web.machine.show(SOCKET, "ActiveState") == "active"
 
 
+def test_the_key_that_signs_logins_may_stand_in_a_file_but_not_among_the_secrets(web: Web) -> None:
+    for folder in ("/etc/discord-poller", "/etc"):
+        key = f"{folder}/web-key"
+        web.machine.write(key, "a-key-of-the-operators-own\n", 0o640)
+        web.machine.run("chgrp", "discord-poller", key)
+        web.settings({"POLLER_SECRET_KEY_FILE": key})
+        if folder == "/etc/discord-poller":  # the pages must not see the token
+            assert web.ask("/login/")[0] == 503
+            assert web.told()[0].startswith(f"POLLER_SECRET_KEY_FILE ({key}) cannot be read")
+    wait_until(lambda: web.ask("/login/")[0] == 200, "the pages are there", 60, 1)
+    web.log_in()
+    web.machine.run("systemctl", "restart", SERVICE)
+    assert web.ask("/")[1] == "/"
+
+    web.machine.write("/etc/web-key", "another-key\n", 0o640)
+    web.machine.run("systemctl", "restart", SERVICE)
+    assert web.ask("/")[1] == "/login/?next=/"
+
+
 def test_a_missing_library_is_told_in_a_sentence(web: Web) -> None:
     package = web.machine.sh(f"ls -d {PROGRAM}/venv/lib/python3*/site-packages/gunicorn").strip()
     web.machine.run("mv", package, f"{package}.away")
