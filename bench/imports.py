@@ -14,14 +14,12 @@ from bench.documents import CHANNEL_ID, write_export
 from bench.measuring import cost, peak_mib, progress
 from bench.results import Row
 from bench.workplace import PYTHON, Workplace
+from messages_app.rows import COLUMNS, MessageRow
 
-COLUMNS = (
-    "discord_id, channel_id, type, timestamp, edited_at, author_id, author_name, content,"
-    " has_attachments, fingerprint, changed_at, raw"
-)
-SELECT = f"SELECT {COLUMNS} FROM messages_app_message"
-MARKS = ", ".join("?" * 12)
-INSERT = f"INSERT INTO messages_app_message ({COLUMNS}) VALUES ({MARKS})"
+NAMES = ", ".join(COLUMNS)
+SELECT = f"SELECT {NAMES} FROM messages_app_message"
+MARKS = ", ".join("?" * len(COLUMNS))
+INSERT = f"INSERT INTO messages_app_message ({NAMES}) VALUES ({MARKS})"
 INDEX = "INSERT INTO messages_app_search (rowid, content) VALUES (?, ?)"
 
 
@@ -100,7 +98,7 @@ def _executemany_s(rows: list[tuple[Any, ...]], place: Workplace) -> tuple[float
     """Seconds for ready rows: one transaction for the table, one for its search index."""
     database = place.connect()
     database.execute("INSERT INTO messages_app_channel VALUES (?, '', '', 0, '')", [CHANNEL_ID])
-    texts = [(row[0], row[7]) for row in rows]
+    texts = [(row.discord_id, row.content) for row in map(MessageRow._make, rows)]
     seconds = []
     for statement, values in ((INSERT, rows), (INDEX, texts)):
         started = time.perf_counter()
@@ -116,11 +114,11 @@ def _copy_s(connection: Any) -> float:
     """Seconds that the server takes for the table's rows from ready text, in one transaction."""
     cursor = connection.cursor()
     text = StringIO()
-    cursor.copy_expert(f"COPY messages_app_message ({COLUMNS}) TO STDOUT", text)
+    cursor.copy_expert(f"COPY messages_app_message ({NAMES}) TO STDOUT", text)
     cursor.execute("TRUNCATE messages_app_message CASCADE")
     text.seek(0)
     started = time.perf_counter()
-    cursor.copy_expert(f"COPY messages_app_message ({COLUMNS}) FROM STDIN", text)
+    cursor.copy_expert(f"COPY messages_app_message ({NAMES}) FROM STDIN", text)
     seconds = time.perf_counter() - started
     connection.close()
     return seconds

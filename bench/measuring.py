@@ -45,18 +45,22 @@ def peak_mib(command: list[str], environ: Mapping[str, str], stdin: IO[bytes] | 
     with subprocess.Popen(
         command, env=environ, stdin=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         while process.poll() is None:
-            for pid in (process.pid, *map(int, children.read_text().split())):
+            for pid in (process.pid, *children(process.pid)):
                 # The last value that is seen: a fork begins with the peak of its parent.
-                peaks_kib[pid] = _peak_kib(pid) or peaks_kib.get(pid, 0)
+                peaks_kib[pid] = peak_kib(pid) or peaks_kib.get(pid, 0)
             time.sleep(0.02)
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with status {process.returncode}")
     return sum(peaks_kib.values()) / 1024
 
 
-def _peak_kib(pid: int) -> int:
+def children(pid: int) -> list[int]:
+    """The processes that the main thread of a process has started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def peak_kib(pid: int) -> int:
     """The most memory that a process has had; 0 where it has ended."""
     with suppress(FileNotFoundError, ProcessLookupError):
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():

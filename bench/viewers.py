@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from bench.documents import CHANNEL_ID
-from bench.measuring import progress
+from bench.measuring import children, progress
 from bench.results import Row
 from bench.workplace import MANAGE, PYTHON, Workplace, filled
 from tests.activation import activated
@@ -54,7 +54,7 @@ def watching(place: Workplace, stored: int, viewers: int, watch_s: float) -> lis
     cookies = _prepared(place, stored, viewers)
     with activated(place.environ, cwd=place.folder) as (port, process):
         asyncio.run(_opened(port, cookies[0]))
-        server = [process.pid, *_children(process.pid)]
+        server = [process.pid, *children(process.pid)]
         page_ms = asyncio.run(_page_ms(port, cookies[0], server))
         nothing_ms = asyncio.run(_nothing_new_ms(port, cookies, server))
         share, waits_s = asyncio.run(_session(port, cookies, server, place, watch_s))
@@ -185,11 +185,6 @@ async def _session(
     if len(set(counts)) != 1 or not counts[0]:
         raise RuntimeError(f"the viewers saw {min(counts)} to {max(counts)} new messages")
     return share, statistics.quantiles(waits_s, n=100)[98]
-
-
-def _children(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [int(child) for child in children.split()]
 
 
 def _cpu_s(pids: list[int]) -> float:

@@ -16,7 +16,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import IO, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
 from messages_app.environment import CHECKOUT
 from messages_app.errors import ReadingStopped
@@ -51,13 +51,11 @@ def reading(stream: BinaryIO) -> Iterator[Reading]:
     if process is None:
         yield _Here(parts_of(stream))
         return
-    assert process.stdout is not None
+    beside = _Beside(process)
     try:
-        yield _Beside(process, process.stdout)
+        yield beside
     finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+        beside.end()
 
 
 class _Here:
@@ -72,9 +70,12 @@ class _Here:
 
 
 class _Beside:
-    def __init__(self, process: subprocess.Popen[bytes], pipe: IO[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
         self._process = process
-        self._pipe = pipe
+        self._pipe = process.stdout
+        with suppress(OSError):  # beyond what the system grants a user, it is only slower
+            fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
     def next_part(self) -> Part:
         try:
@@ -85,6 +86,11 @@ class _Beside:
 
     def is_ready(self) -> bool:
         return bool(select.select([self._pipe], [], [], 0)[0])
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._pipe.close()
 
 
 def _is_best_read_here(stream: BinaryIO) -> bool:
@@ -101,15 +107,11 @@ def _started(stream: BinaryIO) -> subprocess.Popen[bytes] | None:
     # Inherited: what is sent to all processes of a terminal or a unit is for us to act on.
     former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
-        process = subprocess.Popen(command, env=environ, stdin=stream, stdout=subprocess.PIPE)
+        return subprocess.Popen(command, env=environ, stdin=stream, stdout=subprocess.PIPE)
     except OSError:
         return None
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
-    assert process.stdout is not None
-    with suppress(OSError):  # beyond what the system grants a user, it is only slower
-        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-    return process
 
 
 def main() -> None:

@@ -22,8 +22,7 @@ from messages_app.windows import Window
 TABLE = Message._meta.db_table
 INSERT = f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) VALUES"
 ROW_OF_VALUES = f"({', '.join(['%s'] * len(COLUMNS))})"
-CONTENT = COLUMNS.index("content")
-FINGERPRINT = COLUMNS.index("fingerprint")
+ID, CONTENT, FINGERPRINT = map(COLUMNS.index, ("discord_id", "content", "fingerprint"))
 
 
 def store_channel(header: ExportHeader, *, is_history: bool = False) -> None:
@@ -51,13 +50,13 @@ def store_batch(rows: Sequence[Row], *, is_history: bool = False) -> Tally:
     file shows it as it once was (`is_history`): it adds what is missing, but what the database
     learned later stays. The former text of a message whose text differs is kept as a Revision.
     """
-    stored = _stored([row[0] for row in rows])
-    new = [row for row in rows if row[0] not in stored]
-    changed = [
-        MessageRow._make(row)
-        for row in rows
-        if row[0] in stored and row[FINGERPRINT] != stored[row[0]]
-    ]
+    stored = _stored([row[ID] for row in rows])
+    new, changed = [], []
+    for row in rows:
+        if row[ID] not in stored:
+            new.append(row)
+        elif row[FINGERPRINT] != stored[row[ID]]:
+            changed.append(MessageRow._make(row))
     if changed and is_history:
         changed = _without_outdated(changed)
     if changed:
@@ -65,7 +64,7 @@ def store_batch(rows: Sequence[Row], *, is_history: bool = False) -> Tally:
         _upsert(changed)
     if new:
         _insert(new)
-        index_new((row[0], row[CONTENT]) for row in new)
+        index_new((row[ID], row[CONTENT]) for row in new)
     unchanged = len(rows) - len(new) - len(changed)
     return Tally(len(rows), len(new), len(changed), 0, unchanged)
 

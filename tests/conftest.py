@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -64,3 +65,11 @@ def manage(environ: dict[str, str]) -> Iterator[Manage]:
 def commands(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
     """Commands in this process, on a database that forgets all of it afterwards."""
     return Commands(tmp_path, monkeypatch)
+
+
+@pytest.fixture(params=["read here", "read beside"])
+def reading_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are read by the importing process as if they were small, or as if they were large."""
+    least = 0 if request.param == "read beside" else sys.maxsize
+    monkeypatch.setattr("messages_app.reading.LEAST_BYTES_BESIDE", least)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})

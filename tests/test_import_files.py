@@ -32,14 +32,9 @@ POSTED = datetime(2024, 4, 27, 18, 0, 0, 123000, tzinfo=UTC)
 EXPORTED = datetime(2024, 4, 28, 8, 0, 0, 123456, tzinfo=UTC)
 
 
-@pytest.fixture(params=["read here", "read beside"])
-def commands(
-    commands: Commands, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Commands:
-    """The commands, which read a file themselves as if it were small, or as if it were large."""
-    least = 0 if request.param == "read beside" else sys.maxsize
-    monkeypatch.setattr("messages_app.reading.LEAST_BYTES_BESIDE", least)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
+@pytest.fixture
+def commands(commands: Commands, reading_way: None) -> Commands:
+    """The commands, in both ways of reading a file."""
     return commands
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import subprocess
 import sys
@@ -103,13 +102,9 @@ def test_only_edited_rows_are_rewritten(export: Callable[..., Path], tmp_path: P
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("least_beside", [0, sys.maxsize], ids=["read beside", "read here"])
 def test_memory_does_not_grow_with_the_export(
-    export: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, least_beside: int
+    export: Callable[..., Path], reading_way: None
 ) -> None:
-    monkeypatch.setattr("messages_app.reading.LEAST_BYTES_BESIDE", least_beside)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
-
     def peak_bytes(count: int, first: int) -> int:
         path = export(count, first=first)
         tracemalloc.start()
@@ -122,7 +117,7 @@ def test_memory_does_not_grow_with_the_export(
     assert peak_bytes(9000, 20000) < 1.3 * peak_bytes(3000, 10000)
 
 
-@pytest.mark.sqlite  # PostgreSQL takes times as they are
+@pytest.mark.sqlite  # Django gives PostgreSQL's driver times, not texts
 @given(st.datetimes(datetime(1000, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
 def test_times_are_written_as_django_writes_them(moment: datetime) -> None:
     assert time_text(moment) == str(connection.ops.adapt_datetimefield_value(moment))

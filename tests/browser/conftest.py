@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.activation import SERVE
+
 ROOT = Path(__file__).parents[2]
 CHANNELS = ("111111111111111111", "222222222222222222")
 # No call home: everything that Chromium does in the background is off.
@@ -120,7 +122,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     site.manage("createsuperuser", "--noinput", "--username", "ada", "--email", "")
     server = subprocess.Popen(
         [
-            *(sys.executable, "-I", "messages_app/web/serve.py"),
+            *(sys.executable, "-I", SERVE),
             *("--bind", f"127.0.0.1:{port}"),
         ],
         env=environ,

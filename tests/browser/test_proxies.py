@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.activation import SERVE
 from tests.browser.conftest import ROOT, free_port, wait_for
 
 HOST = "poller.example.org"
@@ -74,7 +75,7 @@ def app_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     }
     migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
     subprocess.run(migrate, env={"PATH": PATH, **environ}, cwd=ROOT, check=True)
-    serve = (sys.executable, "-I", "messages_app/web/serve.py")
+    serve = (sys.executable, "-I", SERVE)
     with running(*serve, "--bind", f"127.0.0.1:{port}", **environ):
         wait_for(port)
         yield port
