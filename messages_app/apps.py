@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 from django.db.backends.signals import connection_created
 
-from messages_app.database import prepare_sqlite
+from messages_app.database.connection import prepare_sqlite
 
 
 class MessagesAppConfig(AppConfig):

@@ -4,9 +4,6 @@ from importlib.util import find_spec
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-import django
-from django.db.models import CheckConstraint, Q
-
 from messages_app.errors import ConfigurationError
 
 # A writer waits this long for another writer of the same SQLite file before it gives up.
@@ -62,10 +59,3 @@ def prepare_sqlite(connection: Any, **_signal: object) -> None:
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA journal_mode = WAL")
             cursor.execute("PRAGMA synchronous = NORMAL")
-
-
-def check_constraint(condition: Q, name: str) -> CheckConstraint:
-    """A CheckConstraint; Django 5.1 renamed the argument that holds its condition."""
-    if django.VERSION >= (5, 1):
-        return CheckConstraint(condition=condition, name=name)
-    return CheckConstraint(check=condition, name=name)  # type: ignore[call-arg]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from io import StringIO
 from typing import Any
 
-from messages_app.rows import Row
+from messages_app.document.rows import Row
 
 
 def copy_rows(cursor: Any, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:

@@ -8,12 +8,16 @@ from contextlib import contextmanager
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
-from messages_app.errors import DatabaseUnavailable
+from messages_app.errors import Bug, DatabaseUnavailable, PollerError
+
+# PostgreSQL's words for another transaction in the way: a lock that was not to be had in time, a
+# deadlock, two changes of one row.
+CONFLICTS = {"55P03", "40P01", "40001"}
 
 
 @contextmanager
-def outages_told() -> Iterator[None]:
-    """Raise DatabaseUnavailable for what Django raises where the database cannot be used."""
+def outages_explained() -> Iterator[None]:
+    """Turn what Django raises about a database that cannot be used into DatabaseUnavailable."""
     try:
         yield
     except (DatabaseError, InterfaceError) as error:
@@ -29,6 +33,26 @@ def outage_in(error: BaseException | None) -> DatabaseUnavailable | None:
     if isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError:
         return _unavailable(error)
     return None
+
+
+def failure_in(error: Exception) -> PollerError:
+    """Given what went wrong with one feed, return the failure to record of it.
+
+    Raise the error itself where it tells that the database cannot be used, by nobody.
+    """
+    if isinstance(error, PollerError):
+        return error
+    outage = outage_in(error)
+    if outage and not _is_conflict(error):
+        raise error
+    return outage or Bug(error)
+
+
+def _is_conflict(error: Exception) -> bool:
+    """Whether only another transaction was in the way, so that others can go on."""
+    cause = error.__cause__
+    code = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    return code in CONFLICTS
 
 
 def _unavailable(error: BaseException) -> DatabaseUnavailable:

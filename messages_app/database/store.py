@@ -8,163 +8,178 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
 
-from messages_app.copying import copy_rows
-from messages_app.export_file import ExportHeader
-from messages_app.models import Channel, Message, Revision
-from messages_app.rows import COLUMNS, MessageRow, Row, time_of
-from messages_app.search import index_new
+from messages_app.database.copy import copy_rows
+from messages_app.database.forms import store_forms
+from messages_app.database.learn import LearnedRow, channel_of, learn, mixed_of
+from messages_app.database.search import index_new
+from messages_app.document.rows import COLUMNS, Row, time_text
+from messages_app.models import Message
 from messages_app.tally import Tally
 from messages_app.windows import Window
 
 TABLE = Message._meta.db_table
 INSERT = f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) VALUES"
 ROW_OF_VALUES = f"({', '.join(['%s'] * len(COLUMNS))})"
-ID, CONTENT, FINGERPRINT = map(COLUMNS.index, ("discord_id", "content", "fingerprint"))
+ID, CHANNEL, CONTENT, FINGERPRINT, CHANGED_AT = map(
+    COLUMNS.index, ("discord_id", "channel_id", "content", "fingerprint", "changed_at")
+)
+# Each means that another writer stored one of the messages between a look and the insert.
+MOST_ATTEMPTS = 5
 
 
-def store_channel(header: ExportHeader, *, is_history: bool = False) -> None:
-    """Make the export's channel known, under the names that the newest export shows.
-
-    The first step of every transaction that stores an export.
-    """
-    _take_write_lock()
-    names = {
-        "name": header.channel_name[:200],
-        "category": header.category[:200],
-        "guild_id": header.guild_id,
-        "guild_name": header.guild_name[:200],
-    }
-    channel, is_new = Channel.objects.get_or_create(pk=header.channel_id, defaults=names)
-    is_renamed = any(getattr(channel, name) != value for name, value in names.items())
-    if is_renamed and not is_new and not (is_history and channel.name):
-        Channel.objects.filter(pk=channel.pk).update(**names)
-
-
-def store_batch(rows: Sequence[Row], *, is_history: bool = False) -> Tally:
+def store_batch(
+    rows: Sequence[Row], *, is_history: bool = False, now: datetime | None = None
+) -> Tally:
     """Insert or update the messages of one batch, whose ids are unique; rewrite only differences.
 
-    An export of our own shows the channel as it is now, and the lease keeps its polls in order. A
-    file shows it as it once was (`is_history`): it adds what is missing, but what the database
-    learned later stays. The former text of a message whose text differs is kept as a Revision.
+    An export of our own is taken for what it shows, and a row that it does not change is not
+    written. A file shows the channel as it once was (`is_history`), and any order of files comes
+    to the same rows. Instants in the database that lie after `now` are not believed.
     """
-    stored = _stored([row[ID] for row in rows])
-    new, changed = [], []
+    tally = Tally()
+    for _attempt in range(MOST_ATTEMPTS - 1):
+        try:
+            return tally.plus(_store(rows, is_history=is_history, now=now))
+        except _AnotherWasFaster as conflict:
+            # What the other writer stored has to be looked at, as anything that is stored.
+            tally, rows = tally.plus(conflict.so_far), conflict.rows
+    return tally.plus(_store(rows, is_history=is_history, now=now))
+
+
+class _AnotherWasFaster(Exception):
+    """Rows that were not there are there now; `so_far` is what was done with the others."""
+
+    def __init__(self, rows: Sequence[Row], so_far: Tally) -> None:
+        super().__init__()
+        self.rows = rows
+        self.so_far = so_far
+
+
+def _store(rows: Sequence[Row], *, is_history: bool, now: datetime | None) -> Tally:
+    ids = [row[ID] for row in rows]
+    stored = _stored(ids)
+    mixed = mixed_of(ids) if is_history else frozenset()
+    new, differing = [], []
     for row in rows:
         if row[ID] not in stored:
             new.append(row)
-        elif row[FINGERPRINT] != stored[row[ID]]:
-            changed.append(MessageRow._make(row))
-    if changed and is_history:
-        changed = _without_outdated(changed)
-    if changed:
-        _keep_former_texts(changed)
-        _upsert(changed)
+        elif row[ID] in mixed or not stored[row[ID]].is_shown_by(row, is_history=is_history):
+            differing.append(row)
+    tally = Tally(len(rows) - len(new), unchanged=len(rows) - len(new) - len(differing))
+    rewritten: list[int] = []
+    if differing:
+        learned = learn(differing, is_history=is_history, now=now)
+        tally = tally.plus(learned.tally)
+        _update(learned.rows)
+        learned.store()
+        rewritten = [learned_row.row[ID] for learned_row in learned.rows]
     if new:
-        _insert(new)
+        try:
+            _insert(new)
+        except IntegrityError:
+            store_forms(differing, rewritten)
+            raise _AnotherWasFaster(new, tally) from None
         index_new((row[ID], row[CONTENT]) for row in new)
-    unchanged = len(rows) - len(new) - len(changed)
-    return Tally(len(rows), len(new), len(changed), 0, unchanged)
+        tally = tally.plus(Tally(len(new), len(new)))
+    store_forms(rows, rewritten)
+    return tally
 
 
-def mark_deleted(channel_id: int, window: Window, seen: set[int], now: datetime) -> int:
+def mark_deleted(
+    channel_id: int,
+    window: Window,
+    seen: set[int],
+    asked_at: datetime,
+    now: datetime,
+    *,
+    is_readable: bool = False,
+) -> int:
     """Mark the channel's messages in `window` that a complete export no longer shows.
 
-    Return how many. An export that shows nothing at all marks nothing: it is what a lost
-    permission looks like, too.
+    Those stay that another export showed after this one was asked for. Return how many. An export
+    that shows nothing at all marks nothing, since a lost permission looks the same, unless the
+    channel `is_readable` for certain.
     """
-    if not seen:
+    if not (seen or is_readable):
         return 0
     shown = Message.objects.of_channels(window, [channel_id]).shown()
     gone = set(shown.values_list("discord_id", flat=True)) - seen
     if not gone:
         return 0
-    return Message.objects.filter(discord_id__in=gone).update(deleted_at=now)
+    seen_later = Q(changed_at__gt=asked_at, changed_at__lte=now)
+    missed = Message.objects.filter(discord_id__in=gone).exclude(seen_later)
+    return missed.update(deleted_at=asked_at)
 
 
-def _take_write_lock() -> None:
-    """Wait for SQLite's one writer now, whose patience is BUSY_TIMEOUT_S.
+class _Stored(NamedTuple):
+    """What of a stored message shows whether an export differs; no fingerprint if it is deleted."""
 
-    A transaction that began by reading fails at its first write, without any patience, where
-    another writer was faster in between.
-    """
-    if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
-            cursor.execute("UPDATE messages_app_channel SET name = name WHERE 0")
+    fingerprint: int | None
+    changed_at: datetime | str
+    channel_id: int
+
+    def is_shown_by(self, row: Row, *, is_history: bool) -> bool:
+        """Whether `row` tells nothing that is not stored."""
+        return (
+            row[FINGERPRINT] == self.fingerprint
+            and not (is_history and row[CHANGED_AT] != _text(self.changed_at))
+            and channel_of(row[ID], self.channel_id, row[CHANNEL]) == self.channel_id
+        )
 
 
-def _stored(ids: list[int]) -> dict[int, int | None]:
-    """The fingerprints of those of the messages that are stored; None where it is deleted.
+def _text(moment: datetime | str) -> str:
+    """A time as rows have it, from what a database's driver makes of it."""
+    return moment if isinstance(moment, str) else time_text(moment)
+
+
+def _stored(ids: list[int]) -> dict[int, _Stored]:
+    """Those of the messages that are stored.
 
     The ids are one parameter, since binding a thousand costs more than looking them up.
     """
     is_postgresql = connection.vendor == "postgresql"
     among = "= ANY(%s)" if is_postgresql else "IN (SELECT value FROM json_each(%s))"
     statement = (
-        "SELECT discord_id, CASE WHEN deleted_at IS NULL THEN fingerprint END"  # noqa: S608
-        f" FROM {TABLE} WHERE discord_id {among}"
+        "SELECT discord_id, CASE WHEN deleted_at IS NULL THEN fingerprint END,"  # noqa: S608
+        f" changed_at, channel_id FROM {TABLE} WHERE discord_id {among}"
     )
     with connection.cursor() as cursor:
         cursor.execute(statement, [ids if is_postgresql else str(ids)])
-        return dict(cursor.fetchall())
-
-
-def _without_outdated(changed: list[MessageRow]) -> list[MessageRow]:
-    """Those of `changed` that the file saw later than the database did."""
-    stored = Message.objects.filter(discord_id__in=[row.discord_id for row in changed])
-    known_at = {
-        discord_id: max(changed_at, deleted_at or changed_at)
-        for discord_id, changed_at, deleted_at in stored.values_list(
-            "discord_id", "changed_at", "deleted_at"
-        )
-    }
-    return [row for row in changed if time_of(row.changed_at) > known_at[row.discord_id]]
-
-
-def _keep_former_texts(changed: list[MessageRow]) -> None:
-    newer = {row.discord_id: row for row in changed}
-    former = Message.objects.filter(discord_id__in=list(newer)).values_list(
-        "discord_id", "content", "edited_at"
-    )
-    Revision.objects.bulk_create(
-        Revision(
-            message_id=discord_id,
-            content=content,
-            edited_at=edited_at,
-            replaced_at=time_of(newer[discord_id].changed_at),
-        )
-        for discord_id, content, edited_at in former
-        if content != newer[discord_id].content
-    )
+        return {discord_id: _Stored(*values) for discord_id, *values in cursor.fetchall()}
 
 
 def _insert(rows: Sequence[Row]) -> None:
-    """Insert rows that were not there a moment ago."""
+    """Insert rows that were not there a moment ago; raise IntegrityError where one is there now."""
     if connection.vendor != "postgresql":
         # They still are not, since SQLite's write lock is ours: a plain INSERT is the cheapest.
         with connection.cursor() as cursor:
             cursor.executemany(f"{INSERT} {ROW_OF_VALUES}", rows)
         return
-    try:
-        # COPY takes rows several times as fast as INSERT does, but fails where one is there.
-        with transaction.atomic(), connection.cursor() as cursor:
-            copy_rows(cursor, TABLE, COLUMNS, rows)
-    except IntegrityError:  # another writer was faster
-        _upsert(rows)
+    # COPY takes rows several times as fast as INSERT does.
+    with transaction.atomic(), connection.cursor() as cursor:
+        copy_rows(cursor, TABLE, COLUMNS, rows)
 
 
-def _upsert(rows: Sequence[Row]) -> None:
-    updates = ", ".join(f"{column} = excluded.{column}" for column in COLUMNS[1:])
-    # The WHERE spares a row that another writer has meanwhile made the same.
-    tail = (
-        f"ON CONFLICT (discord_id) DO UPDATE SET {updates}, deleted_at = NULL"
-        f" WHERE {TABLE}.fingerprint <> excluded.fingerprint OR {TABLE}.deleted_at IS NOT NULL"
-    )
+def _update(rows: Sequence[LearnedRow]) -> None:
+    """Rewrite rows that are there and locked."""
+    if not rows:
+        return
+    columns = (*COLUMNS, "deleted_at")
+    one_row = f"({', '.join(['%s'] * len(columns))})"
+    head = f"INSERT INTO {TABLE} ({', '.join(columns)}) VALUES"
+    updates = ", ".join(f"{column} = excluded.{column}" for column in columns[1:])
+    tail = f"ON CONFLICT (discord_id) DO UPDATE SET {updates}"
+    values = [
+        (*learned.row, learned.deleted_at and time_text(learned.deleted_at)) for learned in rows
+    ]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            values = ", ".join([ROW_OF_VALUES] * len(rows))
-            cursor.execute(f"{INSERT} {values} {tail}", [value for row in rows for value in row])
+            all_rows = ", ".join([one_row] * len(values))
+            cursor.execute(f"{head} {all_rows} {tail}", [each for row in values for each in row])
         else:
-            cursor.executemany(f"{INSERT} {ROW_OF_VALUES} {tail}", rows)
+            cursor.executemany(f"{head} {one_row} {tail}", values)

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.db import migrations
 
-# New messages are indexed batch by batch by messages_app.search.index_new: an insert trigger would
+# New messages are indexed batch by batch by messages_app.database.search.index_new: an insert trigger would
 # index row by row and make an import three times as slow. Changes and deletions are rare: triggers.
 # A later migration that has Django remake messages_app_message on SQLite drops these triggers with
 # the old table and must create them again.
