@@ -1,97 +1,96 @@
-"""The exporter as a process: its command line, environment, time limit and end.
-
-Written for DiscordChatExporter.Cli 2.45 and later. One channel per run, since with several it exits
-0 although some failed.
-"""
+"""The exporter as a process of its own: its start, its words and its end."""
 
 from __future__ import annotations
 
+import ctypes
 import os
+import re
 import resource
-import select
-import shlex
-import shutil
 import signal
+import stat
 import subprocess
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from messages_app.environment import Settings
-from messages_app.errors import ConfigurationError, PollerError, TimeLimitReached
-from messages_app.exporter_words import SHELL_NAME, explanation
-from messages_app.windows import Window, to_milliseconds
+from messages_app.errors import ConfigurationError, ExportUnusable, PollerError, Unproved
+from messages_app.exporter.command import (
+    export_arguments,
+    exporter_command,
+    exporter_environment,
+    program_name,
+)
+from messages_app.exporter.export import (
+    NOTHING_MORE,
+    Demand,
+    Export,
+    Exporter,
+    Stored,
+    discard_document,
+    open_document,
+)
+from messages_app.exporter.failures import cut_short, explanation
+from messages_app.exporter.proof import NO_LATER_MESSAGE, is_proved_empty, probes, told_part
+from messages_app.windows import Window
 
 # How much of the exporter's standard error is kept: the end, where the reason stands.
 STDERR_TAIL_BYTES = 16 * 1024
 
-_OWN_VARIABLES = (
-    "DATABASE_URL",
-    "DISCORD_TOKEN_FILE",
-    "CREDENTIALS_DIRECTORY",
-    "NOTIFY_SOCKET",
-    "PGPASSWORD",
-    "PGPASSFILE",
-)
+# How often a probe's document is looked at, and how much of it: messages follow a short head.
+_LOOK_EVERY_S = 0.2
+_HEAD_BYTES = 64 * 1024
+# In the exporter's own texts, quotation marks have a backslash before them.
+_NO_MESSAGE = re.compile(rb'(?<!\\)"messages"\s*:\s*\[\s*\]')
+_A_MESSAGE = re.compile(rb'(?<!\\)"messages"\s*:\s*\[\s*\{')
 
+_PR_SET_DUMPABLE = 4
 
 # The process groups of the exporters that run, for a process that cannot end in order.
 _groups: set[int] = set()
 
 
-class Exporter:
-    """The configured exporter with its token; starts exports into `folder`."""
+class Program(Exporter):
+    """A program with its token, called by `command`; starts exports into `folder`."""
 
-    def __init__(self, settings: Settings, folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: str, settings: Settings, folder: Path, environ: Mapping[str, str]
+    ) -> None:
         """Raise ConfigurationError where there is no exporter or no token."""
-        self._command = exporter_command(settings.exporter)
-        token = settings.token()
-        if token is None:
-            raise ConfigurationError(
-                "No Discord token is configured: put it into the file that DISCORD_TOKEN_FILE "
-                "names, or on a server into /etc/discord-poller/discord-token."
-            )
-        self._token = token
-        self._environment = exporter_environment(environ, token)
+        self._command = exporter_command(command)
+        self.name = program_name(command)
+        self._token = token_of(settings)
+        self._environment = exporter_environment(environ, self._token)
         self._folder = folder
         self._time_limit_s = settings.export_timeout_s
         self._count = 0
-        # Whatever dumps core from here on, the exporter included, would dump the token with it.
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        guard_memory()
 
-    def start(self, channel_id: int, window: Window) -> Export:
-        """Start the export of one channel's window; raise ConfigurationError if it cannot start."""
+    def start(self, channel_id: int, window: Window, demand: Demand = NOTHING_MORE) -> Export:
         self._count += 1
         output = self._folder / f"{self._count}-{channel_id}.json"
-        arguments = [*self._command, *export_arguments(channel_id, window, output)]
-        try:
-            return Export(arguments, self._environment, output, self._time_limit_s, self._token)
-        except OSError as error:
-            raise ConfigurationError(
-                f"The exporter cannot be started ({error.strerror}): check POLLER_EXPORTER."
-            ) from None
+
+        def call(window: Window, output: Path) -> Call:
+            arguments = [*self._command, *export_arguments(channel_id, window, output)]
+            try:
+                return Call(arguments, self._environment)
+            except OSError as error:
+                raise ConfigurationError(
+                    f"The exporter cannot be started ({error.strerror}): check POLLER_EXPORTER."
+                ) from None
+
+        question = Question(channel_id, window, demand)
+        return ProgramExport(call, question, output, self._time_limit_s, self._token)
 
 
-class Export:
-    """One running or ended export. `output` is its file, which may be missing, cut or wrong."""
+class Call:
+    """One process of the program; `returncode` is None before its `end`."""
 
-    def __init__(
-        self,
-        arguments: Sequence[str],
-        environment: Mapping[str, str],
-        output: Path,
-        time_limit_s: float,
-        token: str,
-    ) -> None:
-        self.output = output
-        self.seconds = 0.0
-        self._time_limit_s = time_limit_s
-        self._token = token
-        self._timed_out = False
-        self._stderr = b""
-        self._started = time.monotonic()
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+        self.stderr = b""
+        self._is_silent = False
         self._process = subprocess.Popen(
             arguments,
             env=environment,
@@ -106,16 +105,25 @@ class Export:
         os.set_blocking(self._process.stderr.fileno(), False)
 
     @property
-    def deadline(self) -> float:
-        """The instant of `time.monotonic()` at which the time limit is reached."""
-        return self._started + self._time_limit_s
+    def returncode(self) -> int:
+        """The exit status, negative the signal that killed it; call it after the end."""
+        return self._process.returncode
 
-    def age_s(self) -> float:
-        """Seconds since the export was started."""
-        return time.monotonic() - self._started
+    def descriptors(self) -> list[int]:
+        assert self._process.stderr is not None
+        return [self._pidfd, *([] if self._is_silent else [self._process.stderr.fileno()])]
+
+    def has_exited(self) -> bool:
+        """Whether it has; else take in what it said."""
+        # Not taken note of yet: its group has its number until then.
+        how = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        if self._pidfd < 0 or os.waitid(os.P_PIDFD, self._pidfd, how):
+            return True
+        self._is_silent = not self._read_stderr()
+        return False
 
     def end(self) -> None:
-        """End the exporter and all that it started, at once; harmless where it has ended."""
+        """End it and all that it started, at once; harmless where it has ended."""
         if self._pidfd < 0:
             return
         _kill_group(self._process.pid)
@@ -126,27 +134,156 @@ class Export:
         self._process.stderr.close()
         os.close(self._pidfd)
         self._pidfd = -1
-        self.seconds = self.age_s()
-
-    def failure(self) -> PollerError | None:
-        """What went wrong with the process, or None where it exited 0; call it after the end."""
-        if self._timed_out:
-            return TimeLimitReached(
-                f"The export took longer than {self._time_limit_s:g} s and was ended: the next "
-                "poll asks for less at once; raise POLLER_EXPORT_TIMEOUT if this repeats."
-            )
-        stderr = self._stderr.decode(errors="replace").replace(self._token, "[token]")
-        return explanation(self._process.returncode, stderr)
 
     def _read_stderr(self) -> bool:
         """Take in what the exporter said; return False once it can say no more."""
         assert self._process.stderr is not None
         try:
             while data := os.read(self._process.stderr.fileno(), 65536):
-                self._stderr = _tail(self._stderr + data)
+                self.stderr = _tail(self.stderr + data)
         except BlockingIOError:
             return True
         return False
+
+
+class Question(NamedTuple):
+    """What an export is to answer."""
+
+    channel_id: int
+    window: Window
+    demand: Demand
+
+
+class ProgramExport(Export):
+    """An export by a program, and the probes that its emptiness needs to be believed."""
+
+    def __init__(
+        self,
+        call: Callable[[Window, Path], Call],
+        question: Question,
+        output: Path,
+        time_limit_s: float,
+        token: str,
+    ) -> None:
+        super().__init__(output, time_limit_s)
+        self._call = call
+        self._question = question
+        self._token = token
+        self._main = self._current = call(question.window, output)
+        self._probes: Iterator[Window] = iter(())
+        self._probe_output = output.with_name(f"probe-{output.name}")
+        self._stored: Stored | None = None
+        self._is_one_shown = False
+
+    def descriptors(self) -> list[int]:
+        return self._current.descriptors()
+
+    def attend(self, descriptor: int) -> bool:
+        if not self._current.has_exited():
+            return False
+        self._current.end()
+        return not self._goes_on()
+
+    @property
+    def look_every_s(self) -> float:  # type: ignore[override]
+        return 0.0 if self._current is self._main else _LOOK_EVERY_S
+
+    def look(self) -> bool:
+        """A probe is over as soon as there is one message in its document."""
+        if self._current is not self._main and _holds(self._probe_output, _A_MESSAGE):
+            self._is_one_shown = True
+        return self._is_one_shown
+
+    def end(self) -> None:
+        if not self.seconds:
+            self._current.end()
+            self.seconds = self.age_s()
+            discard_document(self._probe_output)
+
+    def failure(self) -> PollerError | None:
+        stderr = self._words()
+        if self.timed_out and self._current is self._main:
+            return cut_short(self._time_limit_s, stderr, has_begun=self._has_begun())
+        failed = explanation(self._main.returncode, stderr)
+        if failed or self._stored is None:
+            return failed
+        is_proved = is_proved_empty(
+            is_said=NO_LATER_MESSAGE in stderr,
+            is_one_stored=self._stored.is_inside,
+            is_one_shown=self._is_one_shown,
+        )
+        return None if is_proved else Unproved()
+
+    @property
+    def is_readable(self) -> bool:
+        return self._is_one_shown
+
+    def told_part(self, window: Window, count: int, last_at: datetime | None) -> Window:
+        return told_part(window, count, last_at)
+
+    def _words(self) -> str:
+        return self._main.stderr.decode(errors="replace").replace(self._token, "[token]")
+
+    def _goes_on(self) -> bool:
+        """Begin the next probe; return False where none is needed any more."""
+        if self._current is self._main:
+            if not self._must_be_proved():
+                return False
+        elif self.look():
+            return False
+        discard_document(self._probe_output)
+        window = next(self._probes, None)
+        if window is None:
+            return False
+        self._current = self._call(window, self._probe_output)
+        return True
+
+    def _must_be_proved(self) -> bool:
+        """Whether the document is good and empty, and nothing proves yet that the window is."""
+        demand, words = self._question.demand, self._words()
+        if demand.stored is None or not _holds(self.output, _NO_MESSAGE):
+            return False
+        if explanation(self._main.returncode, words):
+            return False
+        self._stored = demand.stored()
+        is_said = NO_LATER_MESSAGE in words
+        if is_proved_empty(
+            is_said=is_said, is_one_stored=self._stored.is_inside, is_one_shown=False
+        ):
+            return False
+        channel_id, window, _demand = self._question
+        until = None if is_said else demand.asked_at
+        self._probes = probes(channel_id, window, self._stored.newest_outside, until)
+        return True
+
+    def _has_begun(self) -> bool:
+        """Whether a document is there, as from the moment on in which Discord has answered."""
+        try:
+            status = self.output.lstat()
+        except OSError:
+            return False
+        return stat.S_ISREG(status.st_mode) and status.st_size > 0
+
+
+def token_of(settings: Settings) -> str:
+    """The configured token; raise ConfigurationError where there is none."""
+    token = settings.token()
+    if token is None:
+        raise ConfigurationError(
+            "No Discord token is configured: put it into the file that DISCORD_TOKEN_FILE "
+            "names, or on a server into /etc/discord-poller/discord-token."
+        )
+    return token
+
+
+def guard_memory() -> None:
+    """Keep what this process knows from core dumps and from other processes of its user.
+
+    The exporter is one: it could read the settings in our environment, such as the database's
+    password, and our memory. Its own dump would hold the token, and is forbidden, too.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def kill_all() -> None:
@@ -160,127 +297,18 @@ def _kill_group(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
-def run_side_by_side(
-    next_export: Callable[[], Export | None], finished: Callable[[Export], None], most: int
-) -> None:
-    """Run the exports that `next_export` starts, at most `most` at a time, until it has no more.
-
-    `finished` is called with each ended export. However this ends, no exporter is left running.
-    """
-    running: list[Export] = []
-    try:
-        while True:
-            while len(running) < most and (export := next_export()):
-                running.append(export)
-            if not running:
-                return
-            for export in wait_for_any(running):
-                running.remove(export)
-                finished(export)
-    finally:
-        for export in running:
-            export.end()
-
-
-def wait_for_any(exports: Sequence[Export]) -> list[Export]:
-    """Wait until exports have ended or reached their time limit; return those, all ended."""
-    poll = select.poll()
-    ends = {export._pidfd: export for export in exports}
-    talks = {}
-    for export in exports:
-        assert export._process.stderr is not None
-        poll.register(export._pidfd, select.POLLIN)
-        poll.register(export._process.stderr, select.POLLIN)
-        talks[export._process.stderr.fileno()] = export
-    finished: list[Export] = []
-    while not finished:
-        patience_s = min(export.deadline for export in exports) - time.monotonic()
-        for descriptor, _event in poll.poll(max(patience_s * 1000, 0)):
-            if descriptor in ends:
-                finished.append(ends[descriptor])
-            elif not talks[descriptor]._read_stderr():
-                poll.unregister(descriptor)
-        for export in exports:
-            if export not in finished and export.deadline <= time.monotonic():
-                export._timed_out = True
-                finished.append(export)
-    for export in finished:
-        export.end()
-    return finished
-
-
-def export_arguments(channel_id: int, window: Window, output: Path) -> list[str]:
-    """The exporter's arguments for one window of one channel.
-
-    Bounds are floored to the millisecond by the exporter: the upper one is raised to the next.
-    `%` begins a template token in `--output`. `--markdown false` keeps the text as typed, or else
-    a rename would look like an edit of all messages that mention the user.
-    """
-    after, before = to_milliseconds(window.start), to_milliseconds(window.end)
-    if before < window.end:
-        before += timedelta(milliseconds=1)
-    return [
-        "export",
-        *("--channel", str(channel_id)),
-        *("--after", after.isoformat(timespec="milliseconds")),
-        *("--before", before.isoformat(timespec="milliseconds")),
-        *("--format", "Json"),
-        *("--output", str(output).replace("%", "%%")),
-        "--utc",
-        *("--markdown", "false"),
-    ]
-
-
-def exporter_command(line: str) -> list[str]:
-    """The words that start the exporter of POLLER_EXPORTER; raise ConfigurationError."""
-    try:
-        words = shlex.split(line)
-    except ValueError:
-        raise ConfigurationError(
-            "POLLER_EXPORTER has an unclosed quotation mark: correct it."
-        ) from None
-    if not words:
-        raise ConfigurationError("POLLER_EXPORTER names no program: correct it.")
-    program = shutil.which(words[0])
-    if program is None:
-        # Without its arguments, among which somebody may have put the token.
-        raise ConfigurationError(
-            f"The exporter {words[0]!r} cannot be found or executed: install "
-            "DiscordChatExporter.Cli or set POLLER_EXPORTER to its path."
-        )
-    return [*_guard(), program, *words[1:]]
-
-
-def _guard() -> list[str]:
-    """What has the kernel end the exporter if this process is killed and cannot do so itself.
-
-    Where it was killed before the kernel was told, the shell sees another parent, and stops.
-    """
-    setpriv = shutil.which("setpriv")
-    if setpriv is None:
-        return []
-    check = f'[ "$PPID" = {os.getpid()} ] || exit 1; exec "$@"'
-    return [setpriv, "--pdeathsig", "KILL", "--", "/bin/sh", "-c", check, SHELL_NAME]
-
-
-def exporter_environment(environ: Mapping[str, str], token: str) -> dict[str, str]:
-    """The environment of the exporter: ours without our own settings, with the token."""
-    own = {
-        name: value
-        for name, value in environ.items()
-        if not name.startswith("POLLER_") and name not in _OWN_VARIABLES
-    }
-    return own | {
-        "DISCORD_TOKEN": token,
-        "FUCK_RUSSIA": "1",  # silences a banner
-        "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1",  # or else .NET wants libicu
-        "DOTNET_EnableDiagnostics": "0",  # no sockets in /tmp
-    }
-
-
 def _tail(text: bytes) -> bytes:
     """The last whole lines: in a part of one, part of the token could not be recognised."""
     if len(text) <= STDERR_TAIL_BYTES:
         return text
     _part, _newline, lines = text[-STDERR_TAIL_BYTES:].partition(b"\n")
     return lines
+
+
+def _holds(document: Path, pattern: re.Pattern[bytes]) -> bool:
+    """Whether a document begins so, as far as it is written."""
+    try:
+        with open_document(document) as file:
+            return bool(pattern.search(file.read(_HEAD_BYTES)))
+    except (ExportUnusable, OSError):
+        return False

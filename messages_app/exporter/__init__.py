@@ -1,0 +1,1 @@
+"""The exporter as a program: its command line, its process, and what its end means."""
