@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from messages_app.replay.instants import parse_date, snowflake
+from messages_app.replay.instants import parse_date, snowflake_at
 from messages_app.replay.problems import CommandRefused
 
 _SHORT = {"c": "channel", "f": "format", "o": "output", "p": "partition", "t": "token"}
 _LABELS = {name: f"-{short}|--{name}" for short, name in _SHORT.items()}
-_FLAGS = ("utc", "markdown", "reverse", "fuck-russia")
+_FLAGS = ("utc", "markdown", "fuck-russia")
 # Taken and without effect on a JSON document that is played from a script.
 _IGNORED = ("dateformat", "locale", "parallel", "respect-rate-limits", "include-threads")
-_NOT_PLAYED = ("filter", "media", "media-dir", "partition", "reuse-media")
+_NOT_PLAYED = ("filter", "media", "media-dir", "partition", "reuse-media", "reverse")
 _KNOWN = {"token", "channel", "after", "before", "format", "output"}.union(
     _FLAGS, _IGNORED, _NOT_PLAYED
 )
@@ -27,7 +27,6 @@ class Arguments(NamedTuple):
     output: str
     utc: bool
     markdown: bool
-    reverse: bool
     banner: bool
 
 
@@ -59,7 +58,6 @@ def parse(argv: list[str], environment: Mapping[str, str]) -> Arguments:
         output=_single(values, "output"),
         utc=_flag(values, "utc", default=False),
         markdown=_flag(values, "markdown", default=True),
-        reverse=_flag(values, "reverse", default=False),
         banner=not _flag(values, "fuck-russia", default=truthy),
     )
 
@@ -127,7 +125,7 @@ def _snowflake(name: str, given: list[str]) -> int | None:
         instant_ms, _ = parse_date(text)
     except (ValueError, OverflowError):
         raise _not_settable(name, given, f"Invalid snowflake '{text}'.") from None
-    return snowflake(instant_ms)
+    return snowflake_at(instant_ms)
 
 
 def _not_settable(name: str, given: list[str], error: str) -> CommandRefused:

@@ -12,7 +12,13 @@ from messages_app.replay.export import Export, sleep_for_ever
 from messages_app.replay.faults import FaultPlan, Faults, read_plan
 from messages_app.replay.playing import read_clock, read_conversation
 from messages_app.replay.presentation import QUIET_IS_FINE, Presentation, Version, parse_version
-from messages_app.replay.problems import ChannelFailed, CommandRefused, Crashed, Misconfigured
+from messages_app.replay.problems import (
+    EXCEPTION,
+    ChannelFailed,
+    CommandRefused,
+    Crashed,
+    Misconfigured,
+)
 from messages_app.replay.script import ChannelInfo, Conversation
 
 # The real one prints a box here, which is why nobody should read its standard output.
@@ -23,7 +29,6 @@ _BANNER = """\
 +------------------------------------------------------------+
 """
 _FLOOD = "warn: replay exporter: this line is here to fill the pipe to its brim\n" * 60_000
-_EXCEPTION = "DiscordChatExporter.Core.Exceptions.DiscordChatExporterException"
 _TRACE = """
    at DiscordChatExporter.Core.Discord.DiscordClient.GetResponseAsync(String url)
    at DiscordChatExporter.Cli.Commands.ExportChannelsCommand.ExecuteAsync(IConsole console)
@@ -43,7 +48,7 @@ def main(argv: list[str]) -> int:
     except CommandRefused as refusal:
         _complain(f"{refusal}")
     except Crashed as crash:
-        _complain(f"{crash}{_TRACE}")
+        _complain(f"ERROR\n{crash}{_TRACE}")
     except KeyboardInterrupt:
         _complain("The operation was canceled.")
     return 1
@@ -77,6 +82,7 @@ def _run(argv: list[str], environment: Mapping[str, str]) -> int:
         lambda channel: Export(
             conversation, channel, arguments, presentation, plan.of(channel.channel_id)
         ).write(),
+        is_lenient=faults.any_of("failed-zero-exit"),
     )
 
 
@@ -106,7 +112,7 @@ def _faults_of_all(plan: FaultPlan, arguments: Arguments) -> Faults:
     """The faults that one of the channels meets: those that come before any of them."""
     faults = [plan.of(channel_id) for channel_id in arguments.channels]
     names = frozenset().union(*(one.names for one in faults))
-    return Faults(names, max(one.slow_s for one in faults), 0.0)
+    return Faults(names, max(one.slow_s for one in faults))
 
 
 def _resolve(
@@ -117,17 +123,15 @@ def _resolve(
     channels: list[ChannelInfo] = []
     for asked in arguments.channels:
         faults, url = plan.of(asked), f"channels/{asked}"
-        if faults.any_of("network-down"):
-            name = "System.Net.Http.HttpRequestException"
-            raise Crashed(f"{name}: Name or service not known (discord.com:443)")
-        if faults.any_of("bad-token"):
-            raise Crashed(f"{_EXCEPTION}: Authentication token is invalid.")
-        if faults.any_of("server-error"):
-            answer = "Response content: upstream connect error"
-            raise Crashed(f"{_failed(url, 'service unavailable')}\n{answer}")
-        if faults.any_of("rate-limited"):
-            answer = 'Response content: {"message": "You are being rate limited."}'
-            raise Crashed(f"{_failed(url, 'too many requests')}\n{answer}")
+        if faults.any_of("not-allowed-to-start"):
+            raise CommandRefused("Failed to create CoreCLR, HRESULT: 0x8007054F")
+        if faults.any_of("bad-token", "mistaken-token"):
+            raise Crashed(f"{EXCEPTION}: Authentication token is invalid.")
+        _give_up_asking(faults, url)
+        if faults.any_of("crash"):
+            raise Crashed("System.InvalidOperationException: Sequence contains no elements")
+        if faults.any_of("empty-category"):
+            continue
         found = conversation.channels(asked)
         if faults.any_of("not-found") or not found:
             older = f"Requested resource '{url}' does not exist."
@@ -144,16 +148,38 @@ def _resolve(
     return channels
 
 
+def _give_up_asking(faults: Faults, url: str) -> None:
+    """Fail as it does once it has repeated a request often enough, in silence till then."""
+    time.sleep(faults.silent_s)
+    if faults.any_of("network-down"):
+        name = "System.Net.Http.HttpRequestException"
+        raise Crashed(f"{name}: Name or service not known (discord.com:443)")
+    if faults.any_of("untrusted-tls"):
+        name = "System.Net.Http.HttpRequestException"
+        raise Crashed(f"{name}: The SSL connection could not be established, see inner exception.")
+    if faults.any_of("server-error"):
+        answer = "Response content: upstream connect error"
+        raise Crashed(f"{_failed(url, 'service unavailable')}\n{answer}")
+    if faults.any_of("rate-limited"):
+        answer = 'Response content: {"message": "You are being rate limited."}'
+        raise Crashed(f"{_failed(url, 'too many requests')}\n{answer}")
+
+
 def _failed(url: str, how: str) -> str:
-    return f"{_EXCEPTION}: Request to '{url}' failed: {how}."
+    return f"{EXCEPTION}: Request to '{url}' failed: {how}."
 
 
 def _since_245(version: Version, sentence: str, older: str) -> str:
-    return sentence if version >= QUIET_IS_FINE else f"{_EXCEPTION}: {older}"
+    return sentence if version >= QUIET_IS_FINE else f"{EXCEPTION}: {older}"
 
 
-def _export_all(channels: list[ChannelInfo], export: Callable[[ChannelInfo], str | None]) -> int:
-    """Export each channel and report; fail only when every channel failed."""
+def _export_all(
+    channels: list[ChannelInfo],
+    export: Callable[[ChannelInfo], str | None],
+    *,
+    is_lenient: bool,
+) -> int:
+    """Export each channel and report; fail only when every channel failed, or not even then."""
     warnings: list[str] = []
     errors: list[str] = []
     _say(f"Exporting {len(channels)} channel(s)...")
@@ -172,7 +198,7 @@ def _export_all(channels: list[ChannelInfo], export: Callable[[ChannelInfo], str
     ):
         if lines:
             _complain("\n".join((title, *lines, "")))
-    if len(errors) >= len(channels):
+    if len(errors) >= len(channels) and not is_lenient:
         raise CommandRefused("Export failed.")
     return 0
 

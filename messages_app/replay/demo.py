@@ -11,7 +11,7 @@ from zlib import crc32
 
 from messages_app.replay import shapes
 from messages_app.replay.demo_lines import BOT, LINES_PER_SCENE, SCENES, Line
-from messages_app.replay.instants import snowflake, timestamp
+from messages_app.replay.instants import snowflake_at, timestamp
 from messages_app.replay.script import (
     HISTORY_MS,
     Change,
@@ -56,7 +56,7 @@ class _Place(NamedTuple):
 
     def message_id(self) -> int:
         own = crc32(self.channel.channel_id.encode()) % 4095 + 1
-        return snowflake(self.posted_ms(), own << 10 | self.slot & 1023)
+        return snowflake_at(self.posted_ms(), own << 10 | self.slot & 1023)
 
     def chance(self, what: str) -> int:
         """A number that looks random and is always the same."""
@@ -69,6 +69,8 @@ class _Place(NamedTuple):
 
 class Demo:
     """The conversation of every channel that one asks for."""
+
+    holds_unparsable = False
 
     def channels(self, asked: str) -> Sequence[ChannelInfo]:
         """A channel with this id: the demo knows them all."""

@@ -47,10 +47,10 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def head(
-    channel: ChannelInfo, after: str | None, before: str | None, exported_at: str | None
+    channel: ChannelInfo, after: str | None, before: str | None, exported_at: str
 ) -> JsonObject:
-    """What stands before the messages. `exported_at` None: a version that did not write it."""
-    document: JsonObject = {
+    """What stands before the messages."""
+    return {
         "guild": {"id": channel.guild_id, "name": channel.guild, "iconUrl": channel.icon_url},
         "channel": {
             "id": channel.channel_id,
@@ -61,10 +61,8 @@ def head(
             "topic": channel.topic,
         },
         "dateRange": {"after": after, "before": before},
+        "exportedAt": exported_at,
     }
-    if exported_at is not None:
-        document["exportedAt"] = exported_at
-    return document
 
 
 class DocumentWriter:

@@ -3,7 +3,6 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
 from typing import NamedTuple, NoReturn
 
 from messages_app.replay import output_path
@@ -11,9 +10,10 @@ from messages_app.replay.arguments import Arguments
 from messages_app.replay.document import DocumentWriter, head
 from messages_app.replay.faults import Faults
 from messages_app.replay.instants import instant_of, timestamp
+from messages_app.replay.paging import PAGE, Pages, read_pages, shown_messages
 from messages_app.replay.presentation import QUIET_IS_FINE, Presentation
 from messages_app.replay.problems import ChannelFailed, Crashed
-from messages_app.replay.script import ChannelInfo, Conversation, JsonObject, seen
+from messages_app.replay.script import ChannelInfo, Conversation, JsonObject
 
 # A process that hangs "for ever" ends after an hour, lest a careless test leaves it behind.
 LONGEST_HANG_S = 3600
@@ -37,59 +37,55 @@ class Export(NamedTuple):
 
         Raise ChannelFailed or Crashed as the exporter would fail.
         """
-        path = output_path.resolve(self.arguments, self.channel)
+        path = output_path.resolve(self.arguments.output, self.channel)
+        if self.faults.any_of("forum"):
+            raise ChannelFailed(f"{self._named()} is a forum and cannot be exported directly.")
         try:
             if self.faults.any_of("no-file", "empty-file", "garbage"):
                 self._write_no_document(path)
                 return None
-            messages = [] if self.faults.any_of("quiet", "unreadable") else self._messages()
-            if not messages and self.presentation.version < QUIET_IS_FINE:
-                raise ChannelFailed(self._nothing_sentence())
-            self._write_document(path, messages)
+            pages = self._pages()
+            if not pages.messages and self.presentation.version < QUIET_IS_FINE:
+                raise pages.death or ChannelFailed(self._nothing_sentence())
+            self._write_document(path, pages)
         except OSError as error:
             raise Crashed(f"System.IO.IOException: {error.strerror} : '{path}'") from None
-        return None if messages else self._warning()
+        return None if pages.messages else self._warning()
 
-    def _messages(self) -> list[JsonObject]:
-        """The messages between the bounds, of which the newest is looked up first.
-
-        As in the exporter, that newest message ends the export by its millisecond, so others of
-        the same millisecond come along even where their id is beyond `--before`.
-        """
-        now_ms, after, before = self.presentation.now_ms, self._after(), self.arguments.before
-        end_ms = now_ms if before is None else min(now_ms, instant_of(before))
-        found = [
-            (message_id, document)
-            for message_id, document in self._seen(instant_of(after) if after else 0, end_ms + 1)
-            if message_id > after
-        ]
-        last = max((i for i, _ in found if before is None or i < before), default=None)
-        if last is None:
-            return []
-        messages = [document for i, document in found if instant_of(i) <= instant_of(last)]
-        return messages[::-1] if self.arguments.reverse else messages
-
-    def _after(self) -> int:
-        """The lower bound; `--reverse` makes the exporter forget it."""
-        return 0 if self.arguments.reverse else self.arguments.after or 0
-
-    def _seen(self, start_ms: int, end_ms: int) -> Iterator[tuple[int, JsonObject]]:
+    def _pages(self) -> Pages:
+        """The messages to write, and what ends them early."""
+        if self.faults.any_of("quiet", "unreadable", "no-history", "media-channel"):
+            return Pages([])
+        after, before = self.arguments.after or 0, self.arguments.before
+        blank = self.faults.any_of("no-intent")
         now_ms = self.presentation.now_ms
-        return seen(self.conversation, self.channel, start_ms, end_ms, now_ms)
+        start_ms, end_ms = instant_of(after) if after else 0, now_ms
+        if self.conversation.holds_unparsable:
+            start_ms = 0  # what is newest before the window may be such a message
+        elif before is not None and not blank:
+            end_ms = min(now_ms, instant_of(before))  # the rest of the last page does not matter
+        shown = list(shown_messages(self.conversation, self.channel, start_ms, end_ms + 1, now_ms))
+        version = self.presentation.version
+        most = PAGE if self.faults.any_of("history-lost") else None
+        return read_pages(shown, after, before, blank=blank, version=version, most=most)
 
     def _warning(self) -> str | None:
         """What is said of an empty file; nothing when the window is followed by messages."""
-        after = self._after()
+        if self.faults.any_of("no-history"):
+            return None
+        after, now_ms = self.arguments.after or 0, self.presentation.now_ms
         start_ms = instant_of(after) if after else 0
-        found = self._seen(start_ms, self.presentation.now_ms + 1)
-        goes_on = any(message_id > after for message_id, _ in found)
+        found = shown_messages(self.conversation, self.channel, start_ms, now_ms + 1, now_ms)
+        goes_on = any(message.message_id > after for message in found)
         if goes_on and not self.faults.any_of("quiet"):
             return None
         return f"{self._nothing_sentence()}; an empty file will be created."
 
     def _nothing_sentence(self) -> str:
-        where = f"Channel '{self.channel.name}' of guild '{self.channel.guild}'"
-        return f"{where} does not contain any messages within the specified period"
+        return f"{self._named()} does not contain any messages within the specified period"
+
+    def _named(self) -> str:
+        return f"Channel '{self.channel.name}' of guild '{self.channel.guild}'"
 
     def _write_no_document(self, path: str) -> None:
         if self.faults.any_of("no-file"):
@@ -98,7 +94,8 @@ class Export(NamedTuple):
         with open(path, "w", encoding="utf-8") as file:
             file.write(_GARBAGE if self.faults.any_of("garbage") else "")
 
-    def _write_document(self, path: str, messages: list[JsonObject]) -> None:
+    def _write_document(self, path: str, pages: Pages) -> None:
+        messages = pages.messages
         writer = DocumentWriter(path, self._head())
         try:
             half = len(messages) // 2 if self.faults.any_of(*_HALF_WAY) else len(messages)
@@ -113,9 +110,16 @@ class Export(NamedTuple):
             writer.end()
             raise
         writer.end(miscount=3 if self.faults.any_of("wrong-count") else 0)
-        if self.faults.any_of("unreadable"):
-            url = f"channels/{self.channel.channel_id}/messages?limit=1"
+        if pages.death:
+            raise pages.death
+        url = f"channels/{self.channel.channel_id}/messages?limit=1"
+        if self.faults.any_of("unreadable", "failed-zero-exit"):
             raise ChannelFailed(f"Request to '{url}' failed: forbidden.")
+        if self.faults.any_of("media-channel"):
+            answer = '{"message": "Cannot execute action on this channel type", "code": 50024}'
+            raise ChannelFailed(
+                f"Request to '{url}' failed: bad request. Response content: {answer}"
+            )
 
     def _stop(self, writer: DocumentWriter, message: JsonObject | None) -> None:
         """End half-way, in front of `message`."""

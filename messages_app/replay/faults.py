@@ -5,13 +5,23 @@ one that ends the run. `name@CHANNEL` fails for that channel alone. `@FILE` is a
 replay's clock, a JSON list of `{"from": ISO, "to": ISO, "fault": NAMES, "channel": ID}`, in which
 every key but `fault` may be left out and the range is half-open.
 
-before anything   bad-token  server-error  rate-limited  network-down  not-found  forbidden
+before anything   bad-token  mistaken-token (a good one, called invalid since its first question got
+                  no answer)  not-found  forbidden  forum  media-channel  empty-category
+                  crash (an exception that nobody foresaw)  not-allowed-to-start (the runtime)
+after silence     network-down  server-error  untrusted-tls  rate-limited: the exporter repeats each
+                  request eight times without a word, for 263 s; network-down:0 is less patient
 no messages       unreadable (only the messages are forbidden: exit 1 beside a valid, empty file)
+                  no-history (an empty answer without a word, for want of a permission)
                   quiet  no-file  empty-file  garbage
+fewer messages    history-lost (the second page comes empty: a permission was lost meanwhile)
+other messages    no-intent (texts, files and embeds are blank, but in a bot's own messages; a page
+                  of a hundred that is blank throughout is exit 1)
 half-way          crash-half (brackets closed, count of the half)  killed  cut-zero-exit
                   hang  hang-tree (with a grandchild)  hang-deaf (ignores SIGTERM)
-whole, but wrong  wrong-count  other-channel
+whole, but wrong  wrong-count  other-channel  failed-zero-exit (a failure that is only named)
 beside the rest   slow:SECONDS (start-up)  drip:SECONDS (writing)  stderr-flood
+
+A message that the exporter cannot parse is the scenario's affair (scenario.py), for it stays.
 """
 
 import json
@@ -23,12 +33,18 @@ from messages_app.replay.problems import Misconfigured
 _PLAIN = frozenset(
     (
         "bad-token",
-        "server-error",
-        "rate-limited",
-        "network-down",
+        "mistaken-token",
         "not-found",
         "forbidden",
+        "forum",
+        "media-channel",
+        "empty-category",
+        "crash",
+        "not-allowed-to-start",
         "unreadable",
+        "no-history",
+        "history-lost",
+        "no-intent",
         "quiet",
         "no-file",
         "empty-file",
@@ -36,6 +52,7 @@ _PLAIN = frozenset(
         "crash-half",
         "killed",
         "cut-zero-exit",
+        "failed-zero-exit",
         "hang",
         "hang-tree",
         "hang-deaf",
@@ -44,15 +61,20 @@ _PLAIN = frozenset(
         "stderr-flood",
     )
 )
+_RETRIED = frozenset(("network-down", "server-error", "untrusted-tls", "rate-limited"))
 _TIMED = frozenset(("slow", "drip"))
+NAMES = _PLAIN | _RETRIED | _TIMED
+# How long the exporter repeats a request before it tells that it failed.
+RETRIES_S = 263.0
 
 
 class Faults(NamedTuple):
-    """The faults of one call for one channel; `slow_s` and `drip_s` are seconds."""
+    """The faults of one call for one channel; `silent_s` is how long a request is repeated."""
 
     names: frozenset[str] = frozenset()
     slow_s: float = 0.0
     drip_s: float = 0.0
+    silent_s: float = 0.0
 
     def any_of(self, *names: str) -> bool:
         """Whether one of these is to be played."""
@@ -91,17 +113,26 @@ def _single(word: str) -> Faults:
     name, colon, seconds = word.partition(":")
     if name in _PLAIN and not colon:
         return Faults(frozenset((name,)))
-    if name in _TIMED:
+    if name in _RETRIED and not colon:
+        return Faults(frozenset((name,)), silent_s=RETRIES_S)
+    if name in _TIMED | _RETRIED:
         try:
             value = float(seconds)
         except ValueError:
             raise Misconfigured(f"REPLAY_FAULT {name} needs seconds, as in {name}:3.") from None
+        if name in _RETRIED:
+            return Faults(frozenset((name,)), silent_s=value)
         return Faults(slow_s=value) if name == "slow" else Faults(drip_s=value)
     raise Misconfigured(f"REPLAY_FAULT names no known fault: {word!r}.")
 
 
 def _both(one: Faults, other: Faults) -> Faults:
-    return Faults(one.names | other.names, one.slow_s + other.slow_s, one.drip_s + other.drip_s)
+    return Faults(
+        one.names | other.names,
+        one.slow_s + other.slow_s,
+        one.drip_s + other.drip_s,
+        one.silent_s + other.silent_s,
+    )
 
 
 def _scheduled(path: str, now_ms: int) -> str:

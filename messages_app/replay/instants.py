@@ -8,8 +8,8 @@ was posted in one millisecond.
 import re
 from datetime import UTC, datetime, timedelta
 
-DISCORD_EPOCH_MS = 1_420_070_400_000
-LOW_BITS = 22
+from messages_app.snowflakes import EPOCH_MS, LOW_BITS
+
 _UNSIGNED_64 = (1 << 64) - 1
 
 # The forms of a date that people write and that .NET's invariant culture reads.
@@ -23,14 +23,14 @@ _DATE = re.compile(
 )
 
 
-def snowflake(instant_ms: int, low: int = 0) -> int:
+def snowflake_at(instant_ms: int, low: int = 0) -> int:
     """The id of an instant. Before 2015 it wraps around to the far future, as it does there."""
-    return ((instant_ms - DISCORD_EPOCH_MS) << LOW_BITS & _UNSIGNED_64) | low
+    return ((instant_ms - EPOCH_MS) << LOW_BITS & _UNSIGNED_64) | low
 
 
 def instant_of(message_id: int) -> int:
     """The millisecond in which a snowflake was made."""
-    return (message_id >> LOW_BITS) + DISCORD_EPOCH_MS
+    return (message_id >> LOW_BITS) + EPOCH_MS
 
 
 def milliseconds(moment: datetime) -> int:

@@ -35,11 +35,7 @@ def read_conversation(environment: Mapping[str, str]) -> Conversation:
         from messages_app.replay.scenario import Scenario
 
         return Scenario.of_document(document)
-    if "messages" in document:
-        from messages_app.replay.recording import Recording
-
-        return Recording(document, _speed(environment))
-    raise Misconfigured(f"REPLAY_SCENARIO {chosen} is neither an export nor a scenario.")
+    raise Misconfigured(f"REPLAY_SCENARIO {chosen} is no scenario.")
 
 
 def _read_json(path: str) -> JsonObject:
@@ -49,16 +45,5 @@ def _read_json(path: str) -> JsonObject:
     except (OSError, ValueError) as error:
         raise Misconfigured(f"REPLAY_SCENARIO {path} cannot be read: {error}") from None
     if not isinstance(document, dict):
-        raise Misconfigured(f"REPLAY_SCENARIO {path} is neither an export nor a scenario.")
+        raise Misconfigured(f"REPLAY_SCENARIO {path} is no scenario.")
     return document
-
-
-def _speed(environment: Mapping[str, str]) -> float:
-    text = environment.get("REPLAY_SPEED", "") or "1"
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = 0.0
-    if speed <= 0:
-        raise Misconfigured(f"REPLAY_SPEED is no positive number: {text!r}.")
-    return speed

@@ -1,4 +1,4 @@
-"""How a message looks in one run: time zone, signed addresses, flattened names, old versions."""
+"""How a message looks in one run: time zone, signed addresses, names, a version to come."""
 
 import os
 import re
@@ -13,17 +13,7 @@ from messages_app.replay.script import JsonObject
 Version = tuple[int, ...]
 CURRENT: Version = (2, 47)
 QUIET_IS_FINE: Version = (2, 45)
-_EXPORTED_AT: Version = (2, 40)
-_REACTION_USERS: Version = (2, 40, 4)
 _COMPONENTS: Version = (2, 48)
-# Since which version a message has the key.
-_KEYS_SINCE: dict[str, Version] = {
-    "mentions": (2, 25),
-    "reference": (2, 26),
-    "stickers": (2, 33),
-    "inlineEmojis": (2, 44),
-    "forwardedMessage": (2, 47),
-}
 _TIMES = ("timestamp", "timestampEdited", "callEndedTimestamp")
 _EMBED_TEXTS = ("title", "description")
 _ATTACHMENT = "https://cdn.discordapp.com/attachments/"
@@ -47,10 +37,8 @@ class Presentation(NamedTuple):
         """A presentation with a signature of its own."""
         return cls(utc, markdown, version, now_ms, os.urandom(32).hex())
 
-    def exported_at(self) -> str | None:
-        """When the export ran, to a tenth of a microsecond; None if the version does not tell."""
-        if self.version < _EXPORTED_AT:
-            return None
+    def exported_at(self) -> str:
+        """When the export ran, to a tenth of a microsecond."""
         return self.time(timestamp(self.now_ms, ticks=int(self.signature[:4], 16) % 10_000))
 
     def time(self, text: str) -> str:
@@ -69,8 +57,6 @@ class Presentation(NamedTuple):
                 person["avatarUrl"] = _AVATAR.sub(
                     rf"\g<1>{self.signature[:32]}", person["avatarUrl"]
                 )
-            if self.version < _EXPORTED_AT:
-                person.pop("roles", None)
         for attachment in _attachments(shown):
             if str(attachment.get("url", "")).startswith(_ATTACHMENT):
                 attachment["url"] = self._signed(attachment["url"])
@@ -85,12 +71,6 @@ class Presentation(NamedTuple):
         return f"{bare}?ex={now_s + 86400:x}&is={now_s:x}&hm={self.signature}&"
 
     def _as_of_version(self, shown: JsonObject) -> JsonObject:
-        for key, since in _KEYS_SINCE.items():
-            if self.version < since:
-                shown.pop(key, None)
-        if self.version < _REACTION_USERS:
-            for reaction in _objects(shown.get("reactions")):
-                reaction.pop("users", None)
         if self.version < _COMPONENTS or "components" in shown or "embeds" not in shown:
             return shown
         ordered: JsonObject = {}

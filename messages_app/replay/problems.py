@@ -1,5 +1,8 @@
 """What ends a run of the stand-in early."""
 
+# The exporter's own, for an answer of Discord's that it cannot go on with.
+EXCEPTION = "DiscordChatExporter.Core.Exceptions.DiscordChatExporterException"
+
 
 class Misconfigured(Exception):
     """A REPLAY_ setting or a scenario file cannot be meant; the stand-in's own exit status 2.

@@ -27,6 +27,7 @@ A MESSAGE has `posted_at`, and may have:
     edits        [[AT, CHANGE], …]: a text is an edit, and sets timestampEdited; an object replaces
                  those keys of the message and nothing else (reactions, pins, embeds)
     deleted_at, restored_at
+    unparsable   what the exporter dies with where a page of a hundred holds this message
     message      keys of the exporter's document to add or replace
     without      keys of the exporter's document to leave out
 """
@@ -42,7 +43,7 @@ from messages_app.replay.instants import (
     instant_of,
     milliseconds,
     parse_date,
-    snowflake,
+    snowflake_at,
     timestamp,
 )
 from messages_app.replay.problems import Misconfigured
@@ -61,6 +62,7 @@ _MESSAGE_KEYS = frozenset(
         "edits",
         "deleted_at",
         "restored_at",
+        "unparsable",
         "message",
         "without",
     )
@@ -129,6 +131,12 @@ class Scenario:
         found = self.channels(str(channel_id))
         return [doc for info in found for _, doc in seen(self, info, 0, _FOREVER_MS, now_ms)]
 
+    @property
+    def holds_unparsable(self) -> bool:
+        """Whether the exporter dies of one of its messages."""
+        channels = self.document["channels"].values()
+        return any("unparsable" in entry for each in channels for entry in each["messages"])
+
     def channels(self, asked: str) -> Sequence[ChannelInfo]:
         """The channel with this id, or those of the category with this id; empty: not found."""
         guild, channels = self.document["guild"], self.document["channels"]
@@ -181,7 +189,7 @@ class Scenario:
         keep their order, and two channels share no id.
         """
         own = crc32(channel_id.encode()) % 4095 + 1
-        return snowflake(self.instant(time), own << 10 | index & 1023)
+        return snowflake_at(self.instant(time), own << 10 | index & 1023)
 
     def _message(self, channel: ChannelInfo, index: int, entry: JsonObject) -> ScriptedMessage:
         unknown = entry.keys() - _MESSAGE_KEYS
@@ -211,6 +219,7 @@ class Scenario:
             changes=tuple(self._change(at, change) for at, change in entry.get("edits", ())),
             deleted_ms=self._optional(entry, "deleted_at"),
             restored_ms=self._optional(entry, "restored_at"),
+            unparsable=str(entry.get("unparsable", "")),
         )
 
     def _change(self, at: Time, change: str | JsonObject) -> Change:
@@ -244,6 +253,7 @@ class ChannelScript:
         edits: Sequence[tuple[Time, str | JsonObject]] = (),
         deleted_at: Time | None = None,
         restored_at: Time | None = None,
+        unparsable: str | None = None,
         message: Mapping[str, Any] | None = None,
         without: Sequence[str] = (),
     ) -> str:
@@ -259,6 +269,7 @@ class ChannelScript:
             "edits": [[_plain(at), change] for at, change in edits],
             "deleted_at": _plain(deleted_at),
             "restored_at": _plain(restored_at),
+            "unparsable": unparsable,
             "message": message,
             "without": list(without),
         }

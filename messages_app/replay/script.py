@@ -31,7 +31,10 @@ class Change(NamedTuple):
 
 
 class ScriptedMessage(NamedTuple):
-    """One message: its document as first shown, and when it appears, changes, goes and returns."""
+    """One message: its document as first shown, and when it appears, changes, goes and returns.
+
+    `unparsable` is what the exporter dies with when it meets the message.
+    """
 
     message_id: int
     posted_ms: int
@@ -40,6 +43,7 @@ class ScriptedMessage(NamedTuple):
     changes: tuple[Change, ...] = ()
     deleted_ms: int | None = None
     restored_ms: int | None = None
+    unparsable: str = ""
 
     def at(self, now_ms: int) -> JsonObject | None:
         """The document that Discord shows at `now_ms`, or None while there is nothing to see."""
@@ -57,6 +61,10 @@ class ScriptedMessage(NamedTuple):
 
 class Conversation(Protocol):
     """Something that can be played."""
+
+    @property
+    def holds_unparsable(self) -> bool:
+        """Whether the exporter dies of one of its messages."""
 
     def channels(self, asked: str) -> Sequence[ChannelInfo]:
         """The channel with this id, or those of the category with this id; empty: not found."""

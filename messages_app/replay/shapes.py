@@ -2,7 +2,7 @@
 
 from zlib import crc32
 
-from messages_app.replay.instants import snowflake, timestamp
+from messages_app.replay.instants import snowflake_at, timestamp
 from messages_app.replay.script import JsonObject
 
 _CDN = "https://cdn.discordapp.com"
@@ -11,7 +11,7 @@ _LAST_KEY = "inlineEmojis"
 
 def stable_id(text: str) -> str:
     """A snowflake that always belongs to this name; made in 2020, like an old account's."""
-    return str(snowflake(1_590_000_000_000 + crc32(text.encode()), 1 + len(text)))
+    return str(snowflake_at(1_590_000_000_000 + crc32(text.encode()), 1 + len(text)))
 
 
 def user(name: str, *, is_bot: bool = False, with_roles: bool = True) -> JsonObject:
