@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-FIRST_BACKOFF_S = 30
+# How often poller.timer starts a poll; a test compares it with the unit.
+PERIOD_S = 30
+# A feed that failed is asked again by the next poll at the earliest.
+FIRST_BACKOFF_S = PERIOD_S
+# Discord may show a message so late: what was asked up to now counts up to this long before.
+VISIBLE_AFTER = timedelta(seconds=5)
+# Readings of clocks that agree may differ by this much.
+CLOCK_SLACK_S = 2
 # Why a window is read.
 NEWEST, CATCH_UP, SWEEP = "newest", "catch-up", "sweep"
 # A window is not halved below this: what cannot export one second fails for another reason.
@@ -26,6 +33,10 @@ class Window(NamedTuple):
     @property
     def seconds(self) -> float:
         return (self.end - self.start).total_seconds()
+
+    def around(self, other: Window) -> Window:
+        """The least window that holds both."""
+        return Window(min(self.start, other.start), max(self.end, other.end))
 
     def __contains__(self, instant: object) -> bool:
         return isinstance(instant, datetime) and self.start <= instant < self.end
@@ -64,6 +75,13 @@ class Coverage:
 
     def add(self, window: Window) -> Coverage:
         return Coverage([*self.windows, window])
+
+    def plus(self, other: Coverage) -> Coverage:
+        return Coverage([*self.windows, *other.windows])
+
+    def common(self, other: Coverage) -> Coverage:
+        """What lies in both."""
+        return Coverage(part for window in other.windows for part in self.within(window).windows)
 
     def within(self, span: Window) -> Coverage:
         return Coverage(part for window in self.windows if (part := window.within(span)))
@@ -104,25 +122,28 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Pace:
-    """How far windows reach, in seconds: POLLER_WINDOW, POLLER_OVERLAP, POLLER_MAX_SPAN."""
+    """How far windows reach, and how long after a session's end its sweep begins; in seconds.
+
+    POLLER_WINDOW, POLLER_OVERLAP, POLLER_MAX_SPAN, POLLER_CLOSING_DELAY.
+    """
 
     window_s: float
     overlap_s: float
     max_span_s: float
-
-    @property
-    def closing_delay(self) -> timedelta:
-        """How long after a session's end its closing sweep may begin."""
-        return timedelta(seconds=self.overlap_s)
+    closing_delay_s: float
 
 
 class Progress(NamedTuple):
-    """How far a feed is: its session, what is covered, what was swept, its longest window."""
+    """How far a feed is: its session, what is covered, what was swept, its longest window.
+
+    `untold_from` is where the last export ended to tell, if that was before its window's end.
+    """
 
     session: Window
     coverage: Coverage
     swept: Coverage
     longest_s: float
+    untold_from: datetime | None = None
 
 
 class Step(NamedTuple):
@@ -145,7 +166,7 @@ def next_step(
     `newest_at` is when this run began to read the newest window, None before it did.
     """
     session = progress.session
-    if now >= session.end + pace.closing_delay:
+    if now >= session.end + timedelta(seconds=pace.closing_delay_s):
         sweep = sweep_window(session, progress.swept, progress.longest_s)
         return Step(SWEEP, sweep) if sweep else None
     if newest_at is None or is_newest_due:
@@ -153,7 +174,7 @@ def next_step(
         if newest:
             return Step(NEWEST, newest)
         newest_at = now
-    behind = catch_up_window(progress, pace, newest_at)
+    behind = catch_up_window(progress, pace, newest_at - VISIBLE_AFTER)
     return Step(CATCH_UP, behind) if behind else None
 
 
@@ -181,8 +202,8 @@ def newest_window(progress: Progress, pace: Pace, now: datetime) -> Window | Non
 def catch_up_window(progress: Progress, pace: Pace, until: datetime) -> Window | None:
     """The oldest window before `until` that is still to be read, or None.
 
-    Each window reaches back over the last one, but by no more than half of its own length, so
-    that catching up always advances.
+    Each window reaches back over the last one, but by no more than half of its own length, and not
+    behind `untold_from`, so that catching up always advances.
     """
     session = progress.session
     end = min(until, session.end)
@@ -193,6 +214,8 @@ def catch_up_window(progress: Progress, pace: Pace, until: datetime) -> Window |
         return None
     back = timedelta(seconds=min(pace.overlap_s, progress.longest_s / 2))
     start = max(gaps[0].start - back, session.start)
+    if progress.untold_from and progress.untold_from <= gaps[0].start:
+        start = max(start, progress.untold_from)
     return Window(start, min(gaps[0].end, start + timedelta(seconds=progress.longest_s)))
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from messages_app.models import Feed
+from messages_app.polling.feed_progress import PROGRESS_FIELDS
+from messages_app.polling.run_folder import Run
 
 # A lease outlives the longest export by this, for storing it, and for clocks that differ.
 MARGIN_S = 60
@@ -37,17 +39,34 @@ class Leases:
             return None
         return Feed.objects.select_related("session", "channel").get(pk=feed_id)
 
-    def confirm(self, feed_id: int, now: datetime) -> bool:
-        """Renew the lease if it is still ours, and lock the feed until the transaction's end."""
-        held = Feed.objects.filter(pk=feed_id, lease_holder=self.holder)
-        return bool(held.update(lease_until=now + self._length))
+    def confirm(self, feed: Feed, now: datetime) -> bool:
+        """Renew the lease if it is still ours, and lock the feed until the transaction's end.
 
-    def release(self, feed_ids: list[int]) -> None:
-        """End these leases where they are still ours."""
-        Feed.objects.filter(pk__in=feed_ids, lease_holder=self.holder).update(lease_until=None)
+        Bring `feed` and its session up to date: they may have been edited while an export ran.
+        """
+        held = Feed.objects.filter(pk=feed.pk, channel_id=feed.channel_id, lease_holder=self.holder)
+        if not held.update(lease_until=now + self._length):
+            return False
+        # A statement of its own, behind the lock: on PostgreSQL it sees what was waited for.
+        current = Feed.objects.select_related("session").get(pk=feed.pk)
+        for name in PROGRESS_FIELDS:
+            setattr(feed, name, getattr(current, name))
+        feed.session = current.session
+        return True
+
+    def release(self, feed_id: int) -> None:
+        """End this lease if it is still ours."""
+        Feed.objects.filter(pk=feed_id, lease_holder=self.holder).update(lease_until=None)
+
+    def release_all(self) -> None:
+        """End all leases of the run."""
+        ours = Feed.objects.filter(lease_holder=self.holder, lease_until__isnull=False)
+        ours.update(lease_until=None)
 
 
-def release_dead(holders: list[str]) -> None:
-    """End the leases of runs that are known to be dead."""
-    if holders:
-        Feed.objects.filter(lease_holder__in=holders).update(lease_until=None)
+def release_dead(run: Run) -> int:
+    """Remove what dead runs of this host left, and end their leases; return how many runs."""
+    with run.dead_runs() as dead:
+        if dead:
+            Feed.objects.filter(lease_holder__in=dead).update(lease_until=None)
+        return len(dead)

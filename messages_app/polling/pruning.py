@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from messages_app.database.poll_totals import fold_in
 from messages_app.environment import Settings
-from messages_app.leases import release_dead
 from messages_app.models import Message, Poll, Session
-from messages_app.reporting.totals import fold_in
-from messages_app.runs import Run
+from messages_app.polling.leases import release_dead
+from messages_app.polling.run_folder import Run
 
 # How many rows one transaction removes: some tens of milliseconds.
 BATCH_SIZE = 500
@@ -58,9 +58,8 @@ def prune_messages(settings: Settings, now: datetime) -> int:
 
 def prune_dead_runs(settings: Settings) -> int:
     """Remove the files that killed runs of this host left; return of how many runs."""
-    with Run.of(settings) as run, run.dead_runs() as dead:
-        release_dead(dead)
-        return len(dead)
+    with Run.of(settings) as run:
+        return release_dead(run)
 
 
 def _message_limit(now: datetime, days: int) -> datetime:
