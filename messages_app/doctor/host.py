@@ -1,4 +1,4 @@
-"""The host: its clock, the timer, the service's time limit, the journal, the settings."""
+"""The host: its clock, the timer, what the service may have, the journal, the settings."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from datetime import datetime
 from pathlib import Path
 
 from messages_app.doctor.finding import Finding, bad, good, skipped
-from messages_app.environment import NAMES, Settings
+from messages_app.environment import ROWS, Settings
 from messages_app.errors import ConfigurationError
+from messages_app.exporter.choice import choice
 from messages_app.reporting.sessions import duration
 from messages_app.reporting.timer import SERVICE, TimerHealth, TimerState, span_seconds
 
@@ -22,16 +23,18 @@ from messages_app.reporting.timer import SERVICE, TimerHealth, TimerState, span_
 UNSYNCHRONISED_US = 16_000_000
 # What storing an export may take, on top of exporting it.
 STORING_S = 40
+# What an exporter may need, and this program beside it; poller.service has it for four of them.
+MEMORY_OF_ONE, TASKS_OF_ONE = 512 * 1024**2, 100
 _TIMEX_BYTES = 512  # more than the structure has on any architecture
 
 
 def check_configuration(environ: Mapping[str, str]) -> Iterator[Finding]:
     """Which settings are set? Unknown POLLER_ names never get this far; here are near misses."""
-    ours = sorted(name for name in environ if name in NAMES)
+    ours = sorted(name for name in environ if name in ROWS)
     close = {
         name: matches[0]
         for name in environ
-        if name not in NAMES and (matches := difflib.get_close_matches(name, NAMES, 1, 0.9))
+        if name not in ROWS and (matches := difflib.get_close_matches(name, ROWS, 1, 0.9))
     }
     for name, meant in close.items():
         yield bad("settings", f"{name} is set, which means nothing here: is {meant} meant?")
@@ -89,6 +92,28 @@ def check_time_limit(settings: Settings) -> Finding:
     return good("time limit", f"systemd gives a run {limit_s:.0f} s, it may need {needed_s} s")
 
 
+def check_room(settings: Settings) -> Finding:
+    """May the exporters that run side by side have what they need of memory and tasks?"""
+    limits = _service("MemoryMax", "TasksMax")
+    if not limits or choice(settings).is_builtin:
+        return skipped("room", "no exporters of a limited service run here")
+    parallel = settings.parallel
+    needed = {
+        "MemoryMax": (parallel + 1) * MEMORY_OF_ONE,
+        "TasksMax": (parallel + 1) * TASKS_OF_ONE,
+    }
+    told = {name: limits.get(name, "") for name in needed}
+    for name, least in needed.items():
+        if told[name].isdecimal() and int(told[name]) < least:
+            enough = f"{least // 1024**2}M" if name == "MemoryMax" else f"{least}"
+            return bad(
+                "room",
+                f"POLLER_PARALLEL={parallel} exporters need more than poller.service may have: set "
+                f"{name}={enough} with `systemctl edit poller.service`.",
+            )
+    return good("room", f"enough memory and tasks for {parallel} exporters at once")
+
+
 def check_libraries(settings: Settings) -> Iterator[Finding]:
     """Are the optional libraries there that the settings ask for?"""
     if _is_there("systemd"):
@@ -129,19 +154,22 @@ def _clock_error_us() -> int | None:
 
 
 def _service_limit_s() -> float | None:
+    return span_seconds(_service("TimeoutStartUSec").get("TimeoutStartUSec", ""))
+
+
+def _service(*names: str) -> dict[str, str]:
+    """What systemd says of these properties of poller.service; nothing where there is none."""
     if not Path("/run/systemd/system").is_dir():
-        return None
+        return {}
     try:
         shown = subprocess.run(
-            ["systemctl", "show", "--property=LoadState,TimeoutStartUSec", SERVICE],
+            ["systemctl", "show", f"--property=LoadState,{','.join(names)}", SERVICE],
             capture_output=True,
             text=True,
             check=True,
             timeout=5,
         ).stdout
     except (OSError, subprocess.SubprocessError):
-        return None
+        return {}
     values = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
-    if values.get("LoadState") != "loaded":
-        return None
-    return span_seconds(values.get("TimeoutStartUSec", ""))
+    return values if values.get("LoadState") == "loaded" else {}

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from django.db import connection
 
+from messages_app.database.outage import outages_explained
+from messages_app.database.schema import check_schema
 from messages_app.doctor.finding import Finding, bad, good
 from messages_app.environment import Settings
 from messages_app.errors import PollerError
-from messages_app.outage import outages_told
-from messages_app.schema import check_schema
 
 # A session of a busy evening takes about a tenth of this.
 LEAST_FREE_BYTES = 500_000_000
@@ -25,7 +25,7 @@ SERVER_TOKEN = Path("/etc/discord-poller/discord-token")
 def check_database() -> Iterator[Finding]:
     """Can the database be reached, does its schema fit, and does SQLite keep a WAL?"""
     try:
-        with outages_told():
+        with outages_explained():
             check_schema()
             if connection.vendor == "sqlite":
                 mode = _asked("PRAGMA journal_mode")

@@ -20,11 +20,11 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from messages_app.models import Poll, PollQuerySet
+from messages_app.database.poll_totals import BUCKETS_MS, CHANGES, Totals
+from messages_app.models import Phase, Poll, PollQuerySet
 from messages_app.reporting.feeds import FeedState
 from messages_app.reporting.situation import Situation
 from messages_app.reporting.timer import TimerHealth, TimerState
-from messages_app.reporting.totals import BUCKETS_MS, CHANGES, Totals
 from messages_app.version import VERSION
 
 PREFIX = "discord_poller"
@@ -101,7 +101,7 @@ def _newest(polls: PollQuerySet) -> datetime | None:
 
 
 def _session_metrics(situation: Situation) -> Iterator[Metric]:
-    live = sum(each.state == "live" for each in situation.sessions)
+    live = sum(each.phase is Phase.LIVE for each in situation.sessions)
     yield GaugeMetricFamily(f"{PREFIX}_live_sessions", "How many sessions are live.", live)
     yield GaugeMetricFamily(
         f"{PREFIX}_backlog_seconds",
@@ -118,7 +118,7 @@ def _session_metrics(situation: Situation) -> Iterator[Metric]:
         "When a session that is live, being closed or next ends.",
         labels=["session"],
     )
-    sessions = [each.session for each in situation.sessions if each.state != "given-up"]
+    sessions = [each.session for each in situation.sessions if each.phase is not Phase.GIVEN_UP]
     for session in [*sessions, *([situation.coming] if situation.coming else [])]:
         start.add_metric([str(session.pk)], session.start_time.timestamp())
         end.add_metric([str(session.pk)], session.end_time.timestamp())

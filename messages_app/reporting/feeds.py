@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from messages_app.inert import inert
 from messages_app.models import Feed, Session
 from messages_app.windows import Coverage, Window
 
@@ -48,7 +49,7 @@ class FeedState:
             session=window,
             session_id=session.pk,
             channel_id=feed.channel_id,
-            channel_name=feed.channel.name,
+            channel_name=inert(feed.channel.name),
             coverage=coverage,
             covered_to=covered_to,
             gaps=gaps,
@@ -78,11 +79,9 @@ class FeedState:
 
 
 def feed_states(session: Session, now: datetime) -> list[FeedState]:
-    """The states of a session's feeds, in their order."""
-    return [
-        FeedState.of(feed, session, now)
-        for feed in session.feeds.select_related("channel").order_by("id")
-    ]
+    """The states of a session's feeds, in the order in which they are shown."""
+    feeds = session.feeds.select_related("channel").in_shown_order()
+    return [FeedState.of(feed, session, now) for feed in feeds]
 
 
 def _seconds(windows: Sequence[Window]) -> float:

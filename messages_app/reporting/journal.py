@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import TextIO
 
-from messages_app.reporting.events import Event, Report
+from messages_app.events import Event, Report
 
 SYSLOG_IDENTIFIER = "discord-poller"
 
@@ -62,4 +62,5 @@ class PrefixedLines(Lines):
     """Lines that tell the journal their priority (sd-daemon(3)), without systemd-python."""
 
     def __call__(self, event: Event) -> None:
-        print(f"<{event.priority}>{event.sentence}", file=self._stream, flush=True)
+        for line in event.sentence.splitlines():
+            print(f"<{event.priority}>{line}", file=self._stream, flush=True)

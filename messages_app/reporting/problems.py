@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from messages_app.errors import ConfigurationError, PollerError, TokenRefused
+from messages_app.errors import ConfigurationError, PollerError, TokenRefused, Unproved
+from messages_app.models import Phase, Session
 from messages_app.reporting.feeds import FeedState
 from messages_app.reporting.sessions import duration
 from messages_app.reporting.situation import Problem, SessionState, Situation, Verdict
 from messages_app.reporting.timer import TimerState
+from messages_app.windows import PERIOD_S
 
-# A live feed is late after four ticks without a covered window, and stale after ten.
-LATE_S = 120
-STALE_S = 300
+# A live feed is late after four polls without a covered window, and stale after ten.
+LATE_S = 4 * PERIOD_S
+STALE_S = 10 * PERIOD_S
 # How long closing a session may take before it is worth a word.
 CLOSING_PATIENCE = timedelta(minutes=15)
 # Exit statuses of a run that the next tick cannot mend.
@@ -44,7 +46,7 @@ def _timer_problems(situation: Situation) -> Iterator[Problem]:
             "poller.timer`; if it stays so, its OnBootSec= is missing (`systemctl cat "
             "poller.timer`).",
         )
-    is_due = any(each.state in ("live", "closing") for each in situation.sessions)
+    is_due = any(each.phase in (Phase.LIVE, Phase.OVER) for each in situation.sessions)
     if state == TimerState.STOPPED:
         yield Problem(
             Verdict.BROKEN if is_due else Verdict.DEGRADED,
@@ -78,7 +80,7 @@ def _last_run_problems(situation: Situation) -> Iterator[Problem]:
 
 
 def _session_problems(situation: Situation, fallback_channels: Sequence[int]) -> Iterator[Problem]:
-    live = [each for each in situation.sessions if each.state == "live"]
+    live = [each for each in situation.sessions if each.phase is Phase.LIVE]
     for other in live[1:]:
         yield Problem(
             Verdict.DEGRADED,
@@ -88,20 +90,15 @@ def _session_problems(situation: Situation, fallback_channels: Sequence[int]) ->
     for each in live[:1]:
         yield from _live_problems(each, fallback_channels)
     for each in situation.sessions:
-        if each.state == "closing":
-            yield from _closing_problems(each, situation)
-        elif each.state == "given-up":
+        if each.phase is Phase.OVER:
+            yield from _closing_problems(each, situation, fallback_channels)
+        elif each.phase is Phase.GIVEN_UP:
             yield _given_up(each)
 
 
 def _live_problems(live: SessionState, fallback_channels: Sequence[int]) -> Iterator[Problem]:
     if not live.feeds and not fallback_channels:
-        number = live.session.pk
-        yield Problem(
-            Verdict.BROKEN,
-            f"Session {number} is live and has no channels: add them with `session edit {number} "
-            "--channel ID`.",
-        )
+        yield Problem(Verdict.BROKEN, _without_channels(live.session, "is live"))
     yield from _token_problems(live.feeds)
     stale = [feed for feed in live.feeds if feed.lag_s > STALE_S]
     if stale and len(stale) == len(live.feeds):
@@ -113,6 +110,13 @@ def _live_problems(live: SessionState, fallback_channels: Sequence[int]) -> Iter
         )
     for feed in live.feeds:
         yield from _feed_problems(feed)
+
+
+def _without_channels(session: Session, state: str) -> str:
+    return (
+        f"Session {session.pk} {state} and has no channels: add them with `session edit "
+        f"{session.pk} --channel ID`."
+    )
 
 
 def _token_problems(feeds: Sequence[FeedState]) -> Iterator[Problem]:
@@ -130,7 +134,8 @@ def _feed_problems(feed: FeedState) -> Iterator[Problem]:
     if feed.gaps:
         yield Problem(
             Verdict.DEGRADED,
-            f"{where} lacks {duration(timedelta(seconds=feed.gap_s))}: the next polls fill it.",
+            f"{where} lacks {duration(timedelta(seconds=feed.gap_s))}: the next polls fill it, or "
+            f"`session show {feed.session_id}` tells why not.",
         )
 
 
@@ -145,7 +150,13 @@ def _where(feed: FeedState) -> str:
     return f"Channel {name} of session {feed.session_id}"
 
 
-def _closing_problems(closing: SessionState, situation: Situation) -> Iterator[Problem]:
+def _closing_problems(
+    closing: SessionState, situation: Situation, fallback_channels: Sequence[int]
+) -> Iterator[Problem]:
+    if not closing.feeds:
+        if not fallback_channels:
+            yield Problem(Verdict.DEGRADED, _without_channels(closing.session, "is over"))
+        return
     yield from _token_problems(closing.feeds)
     for feed in closing.feeds:
         yield from _failures(feed)
@@ -162,7 +173,16 @@ def _closing_problems(closing: SessionState, situation: Situation) -> Iterator[P
 
 
 def _given_up(each: SessionState) -> Problem:
+    if not each.feeds:
+        return Problem(Verdict.DEGRADED, _without_channels(each.session, "was given up"))
     number, gap_s = each.session.pk, sum(feed.gap_s for feed in each.feeds)
+    if unproved := [feed.name for feed in each.feeds if feed.error_kind == Unproved.kind]:
+        return Problem(
+            Verdict.DEGRADED,
+            f"Session {number} «{each.session.title}» was given up, for nothing proves that "
+            f"{', '.join(unproved)} may be read: give its reader Read Message History, then fill "
+            f"it with `import_messages --start … --end … --session {number}`.",
+        )
     return Problem(
         Verdict.DEGRADED,
         f"Session {number} «{each.session.title}» was given up with gaps of "

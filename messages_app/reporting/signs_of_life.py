@@ -12,11 +12,10 @@ from types import TracebackType
 
 from messages_app.environment import Settings
 from messages_app.errors import DatabaseUnavailable, PollerError
+from messages_app.events import Report, RunOutcome, ping_failed, textfile_failed
 from messages_app.heartbeat import heartbeat_done
 from messages_app.interruption import Interrupted
 from messages_app.notify import notify_status
-from messages_app.polling import RunOutcome
-from messages_app.reporting.events import Report, ping_failed, textfile_failed
 from messages_app.reporting.ping import Pings
 from messages_app.reporting.timer import read_timer
 

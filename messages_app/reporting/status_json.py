@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from messages_app.models import Poll, Session
+from messages_app.models import Filling, Phase, Poll, Session
 from messages_app.reporting.feeds import FeedState
 from messages_app.reporting.situation import Problem, Situation, Verdict
 from messages_app.reporting.timer import TimerHealth
+from messages_app.tally import Tally
 from messages_app.version import VERSION
 
 # Raised when a key goes or changes its meaning; new keys may come without that.
 SCHEMA = 1
+# The sessions that are shown, in the words of the schema.
+STATES = {Phase.LIVE: "live", Phase.OVER: "closing", Phase.GIVEN_UP: "given-up"}
 
 
 def status_document(
@@ -26,7 +29,7 @@ def status_document(
         "sessions": [
             {
                 **_session(each.session),
-                "state": each.state,
+                "state": STATES[each.phase],
                 "feeds": [_feed(feed) for feed in each.feeds],
             }
             for each in situation.sessions
@@ -34,6 +37,7 @@ def status_document(
         "coming": _session(situation.coming) if situation.coming else None,
         "timer": _timer(situation.timer),
         "polls": [_poll(poll) for poll in situation.polls],
+        "filling": _filling(situation.filling),
     }
 
 
@@ -93,10 +97,22 @@ def _poll(poll: Poll) -> dict[str, Any]:
         "succeeded": poll.succeeded,
         "error_kind": poll.error_kind,
         "error": poll.error,
-        "messages": poll.tally._asdict(),
+        "messages": _messages(poll.tally),
         "host": poll.host,
         "invocation_id": poll.invocation_id,
     }
+
+
+def _messages(tally: Tally) -> dict[str, int]:
+    counts = {**tally._asdict(), "otherwise_changed": tally.otherwise_changed}
+    del counts["blank"]  # no poll's record has it
+    return counts
+
+
+def _filling(filling: Filling | None) -> dict[str, int] | None:
+    if filling is None:
+        return None
+    return {"messages": filling.messages, "filled": filling.filled}
 
 
 def _timer(timer: TimerHealth) -> dict[str, Any]:

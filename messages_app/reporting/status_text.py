@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from messages_app.models import Poll
+from messages_app.models import Filling, Poll
 from messages_app.reporting.feeds import FeedState
 from messages_app.reporting.sessions import duration, session_state
 from messages_app.reporting.situation import Problem, SessionState, Situation, Verdict
@@ -92,20 +92,33 @@ def status_text(
     for each in situation.sessions:
         lines += ["", *_session_lines(each, situation.now, screen)]
     lines += ["", *_next_lines(situation), f"Timer: {_timer_line(situation.timer, situation.now)}"]
+    if situation.filling:
+        lines.append(f"Stored messages: {_filling_words(situation.filling)}")
     if situation.polls:
         lines += ["", "Last polls", *(_poll_line(poll, screen) for poll in situation.polls)]
     return "\n".join(lines)
 
 
+def _filling_words(filling: Filling) -> str:
+    if not filling.messages:
+        return "not prepared yet for this release's pages and search: run `fill`"
+    percent = min(100 * filling.filled // filling.messages, 100)
+    return f"{percent} % are prepared for this release's pages and search"
+
+
 def _session_lines(each: SessionState, now: datetime, screen: Screen) -> Iterator[str]:
     session = each.session
-    yield f"Session {session.pk} «{session.title}»: {session_state(session, now)}"
+    yield f"Session {session.pk} «{session.title}»: {_state(each, now)}"
     yield f"  {session.window}"
     names = _names(each.feeds)
     width = max(map(len, names), default=0)
     for feed, name in zip(each.feeds, names, strict=True):
         yield f"  {name:<{width}}  {bar(feed, now, screen.marks)}  {_feed_words(feed)}"
         yield from _feed_details(feed)
+
+
+def _state(each: SessionState, now: datetime) -> str:
+    return session_state(each.session, now, has_channels=bool(each.feeds))
 
 
 def _names(feeds: Sequence[FeedState]) -> list[str]:
@@ -166,7 +179,7 @@ def _next_lines(situation: Situation) -> Iterator[str]:
     if coming:
         yield (
             f"Next: session {coming.pk} «{coming.title}», "
-            f"{session_state(coming, situation.now)}, {coming.window}"
+            f"{session_state(coming, situation.now, has_channels=True)}, {coming.window}"
         )
     elif not situation.live:
         yield "Next: no session is scheduled (`session add` schedules one)."
@@ -176,16 +189,7 @@ def _timer_line(timer: TimerHealth, now: datetime) -> str:
     if timer.state == TimerState.WAITING and timer.next_elapse:
         left = max(timer.next_elapse - now, timedelta())
         return f"next poll in {duration(left)}{_last_run(timer)}"
-    words = {
-        TimerState.UNKNOWN: "not known, systemd does not run here or does not answer",
-        TimerState.MISSING: "not installed here, something else must start the polls",
-        TimerState.OFF: "off",
-        TimerState.STOPPED: "STOPPED",
-        TimerState.DEAD: "DEAD, it will never fire again",
-        TimerState.RUNNING: "a poll runs now",
-        TimerState.WAITING: "waiting",
-    }
-    return words[timer.state] + _last_run(timer)
+    return timer.state.words + _last_run(timer)
 
 
 def _last_run(timer: TimerHealth) -> str:

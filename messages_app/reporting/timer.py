@@ -50,6 +50,19 @@ class TimerState(Enum):
     WAITING = "waiting"
     RUNNING = "running"  # a poll runs now
 
+    @property
+    def words(self) -> str:
+        """What a person reads of it, on the screen of `status` and on the page."""
+        return {
+            TimerState.UNKNOWN: "not known, systemd does not run here or does not answer",
+            TimerState.MISSING: "not installed here, something else must start the polls",
+            TimerState.OFF: "off",
+            TimerState.STOPPED: "STOPPED",
+            TimerState.DEAD: "DEAD, it will never fire again",
+            TimerState.WAITING: "waiting",
+            TimerState.RUNNING: "a poll runs now",
+        }[self]
+
 
 @dataclass(frozen=True)
 class TimerHealth:
