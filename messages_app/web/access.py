@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
+from messages_app.web.rendering.markdown import PICTURE_HOSTS
 from messages_app.web.viewer import PICTURES_COOKIE
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 # Views that anybody may see carry this attribute; everything else needs a login.
 OPEN_TO_ALL = "open_to_all"
 
 
-def open_to_all(view: Any) -> Any:
+def open_to_all(view: View) -> View:
     """Mark a view that must answer without a login, such as the login itself."""
     setattr(view, OPEN_TO_ALL, True)
     return view
@@ -60,7 +62,7 @@ class SecurityHeaders:
         response = self.get_response(request)
         pictures = "'self' data:"
         if request.COOKIES.get(PICTURES_COOKIE) == "load":
-            pictures += " https:"
+            pictures = " ".join((pictures, *PICTURE_HOSTS))
         response.headers.setdefault(
             "Content-Security-Policy",
             "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "

@@ -8,7 +8,7 @@ import logging
 
 from django.core.exceptions import DisallowedHost
 
-from messages_app.outage import outage_in
+from messages_app.database.outage import outage_in
 
 
 class Sentences(logging.Filter):

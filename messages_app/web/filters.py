@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from django.db.models import Q
 from django.http import QueryDict
 
-from messages_app.environment import SNOWFLAKE_MAX
+from messages_app.database.search import matching, terms
 from messages_app.models import MessageQuerySet
-from messages_app.search import matching, terms
+from messages_app.snowflakes import LARGEST_ID, id_in
 from messages_app.windows import Window
 
 # A question mark that ends a word, of any script; one inside an address is none.
 # ruff: noqa: RUF001 - that the marks look alike is the point
-QUESTION = r"[?？؟]+[\"'»”’)\]!|*_~]*(\s|$)"
+# Every place is looked at once: after a mark come marks of other kinds only.
+QUESTION = r"[?？؟][\"'»”’)\]!|*_~]*(\s|$)"
 LONGEST_TEXT = 200
 
 
@@ -64,18 +65,25 @@ class Filters:
         """Whether the text to search for holds nothing that could be searched."""
         return bool(self.text) and not terms(self.text)
 
-    def applied(self, messages: MessageQuerySet, span: Window) -> MessageQuerySet:
-        """Those of `messages`, all within `span`, that pass."""
+    def applied(
+        self, messages: MessageQuerySet, span: Window, *, hides_deleted: bool = False
+    ) -> MessageQuerySet:
+        """Those of `messages`, all within `span`, that pass.
+
+        From whom deleted messages are hidden, they are also not found by what they said.
+        """
+        if hides_deleted and replace(self, channel=None):
+            messages = messages.shown()
         if self.text:
             messages = matching(messages, self.text, span)
-        if self.author.isascii() and self.author.isdigit() and int(self.author) <= SNOWFLAKE_MAX:
+        if author_id := id_in(self.author):
             messages = messages.filter(
-                Q(author_id=int(self.author)) | Q(author_name__icontains=self.author)
+                Q(author_id=author_id) | Q(author_name__icontains=self.author)
             )
         elif self.author:
             messages = messages.filter(author_name__icontains=self.author.removeprefix("@"))
         if self.channel is not None:
-            messages = messages.filter(channel_id=min(self.channel, SNOWFLAKE_MAX))
+            messages = messages.filter(channel_id=min(self.channel, LARGEST_ID))
         if self.attachments:
             messages = messages.filter(has_attachments=True)
         if self.questions:

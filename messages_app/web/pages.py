@@ -1,97 +1,112 @@
-"""Keyset pages: a page of messages after, before or around a key, at a cost that never grows."""
+"""Keyset pages: a page of messages after, before or around a key, at a cost that never grows.
+
+It ends at 100 messages or at what they may weigh together, whichever comes first.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from django.db.models import Q
+from django.db.models import F, Q
 
+from messages_app.keyset import Bytes, Key, after
 from messages_app.models import Message, MessageQuerySet
+from messages_app.web.rendering.bounds import fitting
 
 PAGE_SIZE = 100
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Key(NamedTuple):
-    """Where a message stands in time order."""
-
-    timestamp: datetime
-    discord_id: int
-
-    @classmethod
-    def of(cls, message: Message) -> Key:
-        return cls(message.timestamp, message.discord_id)
-
-    @classmethod
-    def at(cls, instant: datetime) -> Key:
-        """The place just before the first message of that instant."""
-        return cls(instant, -1)
-
-    @classmethod
-    def parsed(cls, text: str) -> Key | None:
-        """Given what `str` made of a key, return the key, or None for anything else."""
-        micros, _, discord_id = text.partition("-")
-        if not (micros.isascii() and micros.isdigit() and discord_id.isascii()):
-            return None
-        if not discord_id.isdigit() or len(discord_id) > 19 or len(micros) > 17:
-            return None
-        return cls(_EPOCH + timedelta(microseconds=int(micros)), int(discord_id))
-
-    def __str__(self) -> str:
-        return f"{(self.timestamp - _EPOCH) // timedelta(microseconds=1)}-{self.discord_id}"
+# Of texts, which can be as long as a file in messages that were imported from one.
+MOST_TEXT_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Page:
-    """Messages in time order, and whether there are others on either side."""
+    """Messages in time order, and whether there are others on either side.
+
+    `anchor` is the place among them that was asked for, which stays if not all can be shown.
+    """
 
     messages: Sequence[Message]
     has_earlier: bool
     has_later: bool
+    anchor: int = 0
+
+    def cut(self, part: slice) -> Page:
+        """The page with a part of its messages only."""
+        return Page(
+            self.messages[part],
+            self.has_earlier or part.start > 0,
+            self.has_later or part.stop < len(self.messages),
+            self.anchor - part.start,
+        )
+
+
+class _Rows(NamedTuple):
+    """Ids and sizes of messages, the nearest one first, and whether there are more."""
+
+    ids: list[int]
+    sizes: list[int]
+    more: bool
+
+
+def first_rows(messages: MessageQuerySet, most: int) -> tuple[list[Message], bool]:
+    """The first of `messages`, at most so many and what fits, and whether there are more."""
+    page = _page(_Rows([], [], False), _rows(messages, most))
+    return list(page.messages), page.has_later
 
 
 def page_after(messages: MessageQuerySet, key: Key, size: int = PAGE_SIZE) -> Page:
-    found = list(after(messages, key)[: size + 1])
-    return Page(found[:size], _up_to(messages, key).exists(), len(found) > size)
+    return _page(_beside(_up_to(messages, key)), _rows(after(messages, key), size))
 
 
 def page_before(messages: MessageQuerySet, key: Key, size: int = PAGE_SIZE) -> Page:
-    found = list(_before(messages, key)[: size + 1])
-    return Page(found[:size][::-1], len(found) > size, _from(messages, key).exists())
+    return _page(_rows(_before(messages, key), size), _beside(_from(messages, key)))
 
 
 def first_page(messages: MessageQuerySet, size: int = PAGE_SIZE) -> Page:
-    found = list(messages.in_time_order()[: size + 1])
-    return Page(found[:size], False, len(found) > size)
+    return _page(_Rows([], [], False), _rows(messages.in_time_order(), size))
 
 
 def newest_page(messages: MessageQuerySet, size: int = PAGE_SIZE) -> Page:
-    found = list(messages.order_by("-timestamp", "-discord_id")[: size + 1])
-    return Page(found[:size][::-1], len(found) > size, False)
+    newest_first = messages.order_by("-timestamp", "-discord_id")
+    return _page(_rows(newest_first, size), _Rows([], [], False))
 
 
 def page_around(messages: MessageQuerySet, key: Key, size: int = PAGE_SIZE) -> Page:
     """The page with the message at `key` in its middle."""
     half = size // 2
-    earlier = list(_before(messages, key)[: half + 1])
-    later = list(_from(messages, key)[: half + 1])
+    return _page(_rows(_before(messages, key), half), _rows(_from(messages, key), half))
+
+
+def _page(earlier: _Rows, later: _Rows) -> Page:
+    anchor = len(earlier.ids)
+    ids = [*reversed(earlier.ids), *later.ids]
+    sizes = [*reversed(earlier.sizes), *later.sizes]
+    part = fitting(sizes, MOST_TEXT_BYTES, anchor)
+    found = Message.objects.without_raw().in_bulk(ids[part])
+    # One that was removed since is left out; the anchor, then, is the next best.
+    rows = [found[pk] for pk in ids[part] if pk in found]
     return Page(
-        [*earlier[:half][::-1], *later[:half]],
-        len(earlier) > half,
-        len(later) > half,
+        rows,
+        earlier.more or part.start > 0,
+        later.more or part.stop < len(ids),
+        min(anchor - part.start, len(rows)),
     )
 
 
-def after(messages: MessageQuerySet, key: Key) -> MessageQuerySet:
-    """The messages later than `key`, in time order.
+def _rows(messages: MessageQuerySet, most: int) -> _Rows:
+    found = list(
+        messages.annotate(size=Bytes(F("content"))).values_list("discord_id", "size")[: most + 1]
+    )
+    return _Rows(
+        [pk for pk, _ in found[:most]], [size for _, size in found[:most]], len(found) > most
+    )
 
-    The bare bound on the time is what lets the database start inside its index.
-    """
-    later = Q(timestamp__gt=key.timestamp) | Q(discord_id__gt=key.discord_id)
-    return messages.filter(later, timestamp__gte=key.timestamp).in_time_order()
+
+def _beside(messages: MessageQuerySet) -> _Rows:
+    """None of them, but whether there are any."""
+    return _Rows([], [], messages.exists())
 
 
 def _from(messages: MessageQuerySet, key: Key) -> MessageQuerySet:

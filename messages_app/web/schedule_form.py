@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.http import QueryDict
 
-from messages_app.environment import snowflake
 from messages_app.errors import UsageError
 from messages_app.models import Session
 from messages_app.reporting.sessions import duration
 from messages_app.scheduling import check_schedule
-from messages_app.web.clock import Clock, zone_called
-from messages_app.web.typed_times import TimeProblem, instant_typed
+from messages_app.snowflakes import id_typed
+from messages_app.typed_times import TimeProblem, instant_typed
+from messages_app.web.rendering.clock import ViewerClock, zone_called
 from messages_app.windows import Window
 
 LONG = timedelta(hours=24)
@@ -45,7 +45,7 @@ class Typed:
         )
 
     @classmethod
-    def from_session(cls, session: Session, clock: Clock) -> Typed:
+    def from_session(cls, session: Session, clock: ViewerClock) -> Typed:
         def local(instant: datetime) -> str:
             return f"{instant.astimezone(clock.zone):%Y-%m-%dT%H:%M:%S}"
 
@@ -109,12 +109,11 @@ def check(typed: Typed, session: Session | None, now: datetime) -> Checked:
         except UsageError as error:
             notes.append(Note("bad", str(error)))
     if not channel_ids and not any(note.kind == "bad" for note in notes):
-        instead = (
-            "those of the setting POLLER_CHANNELS are polled."
-            if settings.POLLER.channels
-            else "nothing is polled, since the setting POLLER_CHANNELS names none either."
-        )
-        notes.append(Note("warn", f"No channel is named: {instead}"))
+        if settings.POLLER.channels:
+            kind, instead = "warn", "those of the setting POLLER_CHANNELS are polled."
+        else:
+            kind, instead = "bad", "name one, since the setting POLLER_CHANNELS names none either."
+        notes.append(Note(kind, f"No channel is named: {instead}"))
     return Checked(notes, window, channel_ids, overlaps)
 
 
@@ -161,7 +160,7 @@ def _channel_ids(text: str, notes: list[Note]) -> list[int]:
     ids = []
     for word in text.replace(",", " ").split():
         try:
-            ids.append(snowflake(word))
+            ids.append(id_typed(word))
         except ValueError as problem:
             notes.append(Note("bad", f"The channel “{word[:40]}” {problem}."))
     return list(dict.fromkeys(ids))

@@ -12,7 +12,8 @@ from django.templatetags.static import static
 
 from messages_app.models import Session
 from messages_app.reporting.sessions import duration
-from messages_app.web.clock import Clock
+from messages_app.web.rendering.clock import ViewerClock
+from messages_app.windows import PERIOD_S
 
 register = template.Library()
 
@@ -25,6 +26,12 @@ def asset(name: str) -> str:
     """The address of a static file, which changes with its content so that caches never lie."""
     digest = sha256((STATIC / name).read_bytes()).hexdigest()[:12]
     return f"{static(name)}?v={digest}"
+
+
+@register.simple_tag
+def period() -> str:
+    """How often a live session is polled, in words."""
+    return f"{PERIOD_S} seconds"
 
 
 @register.filter
@@ -47,13 +54,13 @@ def in_words(seconds: float) -> str:
 
 
 @register.filter
-def at(clock: Clock, instant: datetime) -> str:
+def at(clock: ViewerClock, instant: datetime) -> str:
     """Date, time and zone on the viewer's clock."""
     return clock.full(instant)
 
 
 @register.simple_tag
-def span(clock: Clock, session: Session) -> str:
+def span(clock: ViewerClock, session: Session) -> str:
     """From when to when a session goes, on the viewer's clock."""
     return clock.span(session.start_time, session.end_time)
 

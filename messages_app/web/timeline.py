@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,13 +18,15 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
 from messages_app.models import Message
-from messages_app.web.clock import Clock
-from messages_app.web.watching import SessionState, exact_duration, polls_since
+from messages_app.web.rendering.clock import ViewerClock
+from messages_app.web.watching import WatchedSession, exact_duration, polls_since
 from messages_app.windows import Coverage, Window
 
 WIDTH, HEIGHT = 1000, 64
 MOST_BARS = 200
-STEPS_MIN = (1, 2, 5, 10, 15, 30, 60, 120, 240, 720, 1440)
+STEPS_MIN = (1, 2, 5, 10, 15, 30, 60, 120, 240, 720, 1440, 10_080, 43_200)
+# From these lengths on, messages are counted by the hour or the day: an archive may span years.
+BY_HOUR_FROM_S, BY_DAY_FROM_S = 8 * 86400, 200 * 86400
 KEPT_SESSIONS = 32
 # A file imported by hand leaves no poll behind: this is how soon its messages are drawn.
 COUNT_AGAIN_AFTER = timedelta(minutes=5)
@@ -33,10 +35,13 @@ _MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class Timeline:
-    """The drawing's parts as SVG, and what stands beside it; `now_x` is None when it is over."""
+    """The drawing's parts as SVG, and what stands beside it.
+
+    `now_x` is None when it is over, and so is the strip of an archive, which was never polled.
+    """
 
     bars: SafeString
-    strip: SafeString
+    strip: SafeString | None
     gap_count: int
     now_x: str | None
     total: int
@@ -45,16 +50,22 @@ class Timeline:
     marks: Sequence[str]
 
 
-class _MinuteOf(Func):
-    """The minute of a time, in UTC, as text."""
+class _BeginOf(Func):
+    """The minute, hour or day of a time, in UTC, as text of so many characters."""
 
     output_field = CharField()
+    MINUTE, HOUR, DAY = 16, 13, 10
+
+    def __init__(self, expression: str, characters: int) -> None:
+        super().__init__(expression, characters=characters)
 
     def as_sqlite(self, compiler: Any, connection: Any, **_context: Any) -> Any:
-        return super().as_sql(compiler, connection, template="substr(%(expressions)s, 1, 16)")
+        template = "substr(%(expressions)s, 1, %(characters)s)"
+        return super().as_sql(compiler, connection, template=template)
 
     def as_postgresql(self, compiler: Any, connection: Any, **_context: Any) -> Any:
-        template = "to_char(%(expressions)s AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')"
+        text = "to_char(%(expressions)s AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')"
+        template = f"left({text}, %(characters)s)"
         return super().as_sql(compiler, connection, template=template)
 
 
@@ -70,7 +81,7 @@ _counted: OrderedDict[int, _Counted] = OrderedDict()
 _lock = threading.Lock()
 
 
-def timeline(state: SessionState, now: datetime, clock: Clock) -> Timeline:
+def timeline(state: WatchedSession, now: datetime, clock: ViewerClock) -> Timeline:
     """The timeline of a session at `now`."""
     window = state.session.window
     minutes = _minute_counts(state, now)
@@ -95,14 +106,15 @@ def timeline(state: SessionState, now: datetime, clock: Clock) -> Timeline:
     strip += [_stretch(gap, window, clock, "gap") for gap in state.gaps]
     return Timeline(
         bars=mark_safe("".join(bars)),  # noqa: S308 - numbers and times only
-        strip=mark_safe("".join(strip)),  # noqa: S308 - numbers and times only
+        # numbers and times only
+        strip=None if state.session.is_archive else mark_safe("".join(strip)),  # noqa: S308
         gap_count=len(state.gaps),
         now_x=f"{_x(now, window):.1f}" if state.is_live else None,
         total=sum(counts.values()),
         peak=peak,
-        unit="a minute" if step == 1 else f"{step} minutes",
+        unit=_step_in_words(step),
         marks=[
-            clock.minute(window.start + (window.end - window.start) * quarter / 4)
+            _instant(window, clock)(window.start + (window.end - window.start) * quarter / 4)
             for quarter in range(5)
         ],
     )
@@ -114,7 +126,7 @@ def forget() -> None:
         _counted.clear()
 
 
-def _minute_counts(state: SessionState, now: datetime) -> dict[datetime, int]:
+def _minute_counts(state: WatchedSession, now: datetime) -> dict[datetime, int]:
     session = state.session
     with _lock:
         known = _counted.get(session.pk)
@@ -142,16 +154,34 @@ def _minute_counts(state: SessionState, now: datetime) -> dict[datetime, int]:
     return minutes
 
 
-def _counts(state: SessionState, part: Window) -> dict[datetime, int]:
+def _counts(state: WatchedSession, part: Window) -> dict[datetime, int]:
     channel_ids = [feed.feed.channel_id for feed in state.feeds]
     rows = (
         Message.objects.of_channels(part, channel_ids)
-        .annotate(minute=_MinuteOf("timestamp"))
+        .annotate(minute=_BeginOf("timestamp", _fineness(state.session.window)))
         .order_by()
         .values_list("minute")
         .annotate(Count("discord_id"))
     )
     return {datetime.fromisoformat(minute).replace(tzinfo=UTC): count for minute, count in rows}
+
+
+def _fineness(window: Window) -> int:
+    if window.seconds >= BY_DAY_FROM_S:
+        return _BeginOf.DAY
+    return _BeginOf.HOUR if window.seconds >= BY_HOUR_FROM_S else _BeginOf.MINUTE
+
+
+def _step_in_words(minutes: int) -> str:
+    if minutes == 1:
+        return "a minute"
+    if minutes < 60:
+        return f"{minutes} minutes"
+    if minutes == 60:
+        return "an hour"
+    if minutes < 1440:
+        return f"{minutes // 60} hours"
+    return "a day" if minutes == 1440 else f"{minutes // 1440} days"
 
 
 def _add(minutes: dict[datetime, int], more: dict[datetime, int]) -> None:
@@ -168,6 +198,11 @@ def _whole_minutes(window: Window) -> Window:
     return Window(start, window.end.replace(second=0, microsecond=0) + _MINUTE)
 
 
+def _instant(window: Window, clock: ViewerClock) -> Callable[[datetime], str]:
+    """How instants of the window are told: with their day where it spans several."""
+    return clock.date_and_minute if window.seconds > 2 * 86400 else clock.minute
+
+
 def _x(instant: datetime, window: Window) -> float:
     share = (instant - window.start) / (window.end - window.start)
     return min(max(share, 0.0), 1.0) * WIDTH
@@ -179,7 +214,7 @@ def _bar(
     peak: int,
     step: timedelta,
     window: Window,
-    clock: Clock,
+    clock: ViewerClock,
     page: str,
 ) -> str:
     """A bar that leads to its minutes; the whole height above the strip can be clicked."""
@@ -193,11 +228,11 @@ def _bar(
         f'<a href="{page}?at={start.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" tabindex="-1">'
         f'<rect class="hit" {place} y="0" height="68"></rect>'
         f'<rect class="amount" {place} y="{HEIGHT + 2 - height:.1f}" height="{height:.1f}"></rect>'
-        f"<title>{clock.minute(start)}: {messages}</title></a>"
+        f"<title>{_instant(window, clock)(start)}: {messages}</title></a>"
     )
 
 
-def _stretch(part: Window, window: Window, clock: Clock, kind: str) -> str:
+def _stretch(part: Window, window: Window, clock: ViewerClock, kind: str) -> str:
     """A covered stretch or a gap on the strip; a gap stands out by its height, too."""
     x = _x(part.start, window)
     width = max(_x(part.end, window) - x, 1.5)

@@ -5,18 +5,23 @@ from __future__ import annotations
 from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import path
-from django.views.generic import RedirectView
 
-from messages_app.reporting.metrics import metrics_page
 from messages_app.web.access import open_to_all
-from messages_app.web.views import account, api, downloads, health, home, live, schedule, session
+from messages_app.web.views import (
+    account,
+    api,
+    downloads,
+    health,
+    home,
+    live,
+    message,
+    metrics,
+    schedule,
+    session,
+)
 
 urlpatterns = [
-    # The admin's own login would be one without a limit on failures.
-    path(
-        "admin/login/",
-        open_to_all(RedirectView.as_view(pattern_name="login", query_string=True)),
-    ),
+    path("admin/login/", account.admin_login),
     path("admin/", admin.site.urls),
     path("", home.home, name="home"),
     path("login/", account.login, name="login"),
@@ -26,9 +31,9 @@ urlpatterns = [
     path("sessions/<int:session_id>/live/", live.live, name="live"),
     path("sessions/<int:session_id>/download/<str:kind>/", downloads.download, name="download"),
     path("messages/<int:message_id>/", session.permalink, name="message"),
+    path("messages/<int:message_id>/all/", message.whole, name="whole_message"),
     path("health/", health.health, name="health"),
-    # It asks for a login or a token of its own.
-    path("metrics", open_to_all(metrics_page), name="metrics"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("schedule/", schedule.add, name="schedule"),
     path("schedule/notes/", schedule.notes, name="schedule_notes"),
     path("schedule/<int:session_id>/", schedule.edit, name="edit_session"),

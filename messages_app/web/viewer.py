@@ -9,8 +9,8 @@ from functools import lru_cache
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from messages_app.web.clock import Clock, zone_called
-from messages_app.web.markdown import Setting
+from messages_app.web.rendering.clock import ViewerClock, zone_called
+from messages_app.web.rendering.markdown import Setting
 
 ZONE_COOKIE = "zone"
 CLOCK_COOKIE = "clock"
@@ -23,6 +23,7 @@ class Viewer:
     zone_name: str
     by_offset: bool
     pictures: bool
+    is_stranger: bool = False
 
     @classmethod
     def of(cls, request: HttpRequest) -> Viewer:
@@ -31,17 +32,19 @@ class Viewer:
             zone_name=name if zone_called(name) else settings.POLLER.time_zone,
             by_offset=request.COOKIES.get(CLOCK_COOKIE) == "offset",
             pictures=request.COOKIES.get(PICTURES_COOKIE) == "load",
+            is_stranger=is_stranger(request),
         )
 
     @property
-    def clock(self) -> Clock:
+    def clock(self) -> ViewerClock:
         """The clock for pages that are not about one session."""
         return _clock(self.zone_name, None)
 
     def setting(self, session_start: datetime) -> Setting:
         """How the messages of a session that began at `session_start` are shown."""
         origin = session_start if self.by_offset else None
-        return Setting(_clock(self.zone_name, origin), self.pictures)
+        clock = _clock(self.zone_name, origin)
+        return Setting(clock, self.pictures, hides_deleted=self.is_stranger)
 
     def remembered(self, response: HttpResponse) -> HttpResponse:
         """The response, with the choices kept for the next pages."""
@@ -61,7 +64,14 @@ class Viewer:
         return response
 
 
+def is_stranger(request: HttpRequest) -> bool:
+    """Whether what was deleted or edited away is hidden from whoever asks: it is for those who log
+    in, unless POLLER_PUBLIC_DELETED says otherwise.
+    """
+    return not (settings.POLLER.public_deleted or request.user.is_authenticated)
+
+
 @lru_cache(maxsize=64)
-def _clock(zone_name: str, origin: datetime | None) -> Clock:
+def _clock(zone_name: str, origin: datetime | None) -> ViewerClock:
     zone = zone_called(zone_name)
-    return Clock(zone, origin) if zone else Clock(origin=origin)
+    return ViewerClock(zone, origin) if zone else ViewerClock(origin=origin)

@@ -10,15 +10,15 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.db.models import OuterRef, Q, Subquery
 
-from messages_app.environment import SNOWFLAKE_MAX
-from messages_app.models import Feed, Poll, Session
-from messages_app.reporting import feeds as reported
+from messages_app.models import Feed, Phase, Poll, Session
+from messages_app.reporting.feeds import FeedState
 from messages_app.reporting.sessions import duration, session_state
-from messages_app.windows import Coverage, Window
+from messages_app.snowflakes import LARGEST_ID
+from messages_app.windows import PERIOD_S, Coverage, Window
 
-# How often the timer polls, and after how long without a good poll a live page says so.
-TICK = timedelta(seconds=30)
-STALE_AFTER = timedelta(seconds=95)
+PERIOD = timedelta(seconds=PERIOD_S)
+# Three polls that did not come, and what the third may take: a live page says so.
+STALE_AFTER = 3 * PERIOD + timedelta(seconds=5)
 # What a page that was left open for days may ask about.
 MOST_FEEDS, MOST_POLLS = 200, 2000
 # By hand, since building it by the ORM took longer than all the rest of "nothing new".
@@ -27,13 +27,13 @@ _VERSION_QUERY = """
         SELECT poll.id FROM messages_app_poll poll WHERE poll.feed_id = feed.id
         ORDER BY poll.started_at DESC, poll.id DESC LIMIT 1
     ), feed.failures
-    FROM messages_app_feed feed WHERE feed.session_id = %s ORDER BY feed.id
+    FROM messages_app_feed feed WHERE feed.session_id = %s
 """
 _VERSION_PART = re.compile(r"(\d{1,18})-(\d{1,18})-\d{1,18}", re.ASCII)
 
 
 @dataclass(frozen=True)
-class FeedState:
+class WatchedFeed:
     """One channel of a session; `gaps` are the holes before the last covered instant."""
 
     feed: Feed
@@ -65,25 +65,25 @@ class Freshness:
 
 
 @dataclass(frozen=True)
-class SessionState:
-    """`kind` is one of live, coming, over, closed, given-up."""
+class WatchedSession:
+    """A session at an instant; `elapsed` is how much of its time has passed, 0 to 1."""
 
     session: Session
-    kind: str
+    phase: Phase
     words: str
     gap_words: str
     gaps: Sequence[Window]
-    feeds: Sequence[FeedState]
+    feeds: Sequence[WatchedFeed]
     freshness: Freshness
     version: str
     elapsed: float
 
     @property
     def is_live(self) -> bool:
-        return self.kind == "live"
+        return self.phase is Phase.LIVE
 
 
-def states(sessions: Sequence[Session], now: datetime) -> list[SessionState]:
+def states(sessions: Sequence[Session], now: datetime) -> list[WatchedSession]:
     """The state of each session, in three queries however many they are."""
     feeds = list(_feeds_of(session.pk for session in sessions))
     last_polls = Poll.objects.in_bulk(
@@ -98,7 +98,7 @@ def states(sessions: Sequence[Session], now: datetime) -> list[SessionState]:
 def version_of(session_id: int) -> str:
     """What changes whenever a poll of the session ends: one query, all that "nothing new" costs."""
     with connection.cursor() as cursor:
-        cursor.execute(_VERSION_QUERY, [min(session_id, SNOWFLAKE_MAX)])
+        cursor.execute(_VERSION_QUERY, [min(session_id, LARGEST_ID)])
         return _version(cursor.fetchall())
 
 
@@ -126,7 +126,7 @@ def _feeds_of(session_ids: Iterable[int]) -> Iterable[Feed]:
         Feed.objects.filter(session__in=list(session_ids))
         .select_related("channel")
         .annotate(last_poll_id=_last_poll_id())
-        .order_by("id")
+        .in_shown_order()
     )
 
 
@@ -143,20 +143,21 @@ def _last_poll_of(feed: Feed) -> int | None:
 
 
 def _version(rows: Iterable[tuple[int, int | None, int]]) -> str:
-    return ".".join(f"{feed}-{poll or 0}-{failures}" for feed, poll, failures in rows)
+    """The version that feeds, their last polls and failures make, in whatever order they come."""
+    return ".".join(f"{feed}-{poll or 0}-{failures}" for feed, poll, failures in sorted(rows))
 
 
 def _state(
     session: Session, feeds: Sequence[Feed], last_polls: Mapping[int, Poll], now: datetime
-) -> SessionState:
+) -> WatchedSession:
     told = [_feed_state(feed, session, last_polls, now) for feed in feeds]
     gaps = Coverage(gap for feed in told for gap in feed.gaps)
     missing = sum((gap.end - gap.start for gap in gaps.windows), timedelta())
     length = session.end_time - session.start_time
-    return SessionState(
+    return WatchedSession(
         session=session,
-        kind=_kind(session, now),
-        words=session_state(session, now),
+        phase=session.phase(now),
+        words=session_state(session, now, has_channels=bool(feeds)),
         gap_words=f"gap of {exact_duration(missing)}" if missing else "",
         gaps=gaps.windows,
         feeds=told,
@@ -166,33 +167,25 @@ def _state(
     )
 
 
-def _kind(session: Session, now: datetime) -> str:
-    if session.closed_at:
-        return "given-up" if session.given_up else "closed"
-    if now < session.start_time:
-        return "coming"
-    return "live" if now < session.end_time else "over"
-
-
 def _feed_state(
     feed: Feed, session: Session, last_polls: Mapping[int, Poll], now: datetime
-) -> FeedState:
-    told = reported.FeedState.of(feed, session, now)
-    return FeedState(feed, told.gaps, told.coverage, last_polls.get(_last_poll_of(feed) or 0))
+) -> WatchedFeed:
+    told = FeedState.of(feed, session, now)
+    return WatchedFeed(feed, told.gaps, told.coverage, last_polls.get(_last_poll_of(feed) or 0))
 
 
-def _freshness(session: Session, feeds: Sequence[FeedState], now: datetime) -> Freshness:
-    if session.closed_at or now < session.start_time:
+def _freshness(session: Session, feeds: Sequence[WatchedFeed], now: datetime) -> Freshness:
+    if session.phase(now) not in (Phase.LIVE, Phase.OVER):
         return Freshness("idle", None, None, "")
     polled = [at for feed in feeds if (at := feed.last_polled_at)]
     started = [feed.last_poll.started_at for feed in feeds if feed.last_poll]
     last = max(polled, default=None)
-    upcoming = max(started) + TICK if started else None
+    upcoming = max(started) + PERIOD if started else None
     failing = [feed for feed in feeds if feed.feed.failures]
     if failing:
         worst = max(failing, key=lambda feed: feed.feed.failures)
-        times = "once" if worst.feed.failures == 1 else f"{worst.feed.failures} times in a row"
-        trouble = f"{worst.name} failed {times}: {worst.feed.error}"
+        # What the exporter said of it is on the page of the health, for those who run it.
+        trouble = f"{worst.name} cannot be read at the moment."
         return Freshness("failing", last, worst.feed.next_attempt_at or upcoming, trouble)
     if last is None:
         trouble = "" if now - session.start_time < STALE_AFTER else "It was never polled."

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 
 @dataclass(frozen=True)
-class Clock:
+class ViewerClock:
     """Shows instants in `zone`, or as the offset from `origin` where one is set."""
 
     zone: tzinfo = UTC
@@ -19,40 +19,47 @@ class Clock:
     def zone_name(self) -> str:
         return "UTC" if self.zone is UTC else str(self.zone)
 
+    def local(self, instant: datetime) -> datetime:
+        """The instant in the zone; in UTC where the zone pushes it over the calendar's edge."""
+        try:
+            return instant.astimezone(self.zone)
+        except OverflowError:
+            return instant.astimezone(UTC)
+
     def short(self, instant: datetime) -> str:
         """Hours, minutes and seconds, or the offset into the session."""
         if self.origin:
             return offset(instant - self.origin)
-        return f"{instant.astimezone(self.zone):%H:%M:%S}"
+        return f"{self.local(instant):%H:%M:%S}"
 
     def minute(self, instant: datetime) -> str:
-        return f"{instant.astimezone(self.zone):%H:%M}"
+        return f"{self.local(instant):%H:%M}"
 
     def day(self, instant: datetime) -> str:
-        local = instant.astimezone(self.zone)
+        local = self.local(instant)
         return f"{local:%A, {local.day} %B %Y}"
 
     def full(self, instant: datetime) -> str:
         """Date, time and zone."""
-        local = instant.astimezone(self.zone)
+        local = self.local(instant)
         return f"{local:%a {local.day} %b %Y %H:%M:%S %Z}"
 
     def date_and_minute(self, instant: datetime) -> str:
-        local = instant.astimezone(self.zone)
+        local = self.local(instant)
         return f"{local:%a {local.day} %b %Y, %H:%M}"
 
     def span(self, start: datetime, end: datetime) -> str:
         """From when to when, with the day once where it is one day."""
-        same_day = start.astimezone(self.zone).date() == end.astimezone(self.zone).date()
+        same_day = self.local(start).date() == self.local(end).date()
         until = self.minute(end) if same_day else self.date_and_minute(end)
         return f"{self.date_and_minute(start)} to {until} {self.abbreviation(start)}"
 
     def abbreviation(self, instant: datetime) -> str:
-        return f"{instant.astimezone(self.zone):%Z}"
+        return f"{self.local(instant):%Z}"
 
     def discord_style(self, instant: datetime, style: str) -> str:
         """What Discord makes of `<t:…:style>`; relative ones are given as a full time."""
-        local = instant.astimezone(self.zone)
+        local = self.local(instant)
         date = f"{local.day} {local:%B %Y}"
         return {
             "t": f"{local:%H:%M}",

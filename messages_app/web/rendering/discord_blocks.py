@@ -108,16 +108,19 @@ def _paragraph(state: StateBlock, start: int, _end: int, _silent: bool) -> bool:
     outer, state.parentType = state.parentType, "paragraph"
     after = start + 1
     fences = _line(state, start).count("```")
+    last_fence = state.src.rfind("```") if fences else -1
     while after < state.lineMax:
         # An open code block goes on over empty lines, as long as it is closed somewhere.
-        is_open = fences % 2 and state.src.find("```", state.bMarks[after]) >= 0
+        is_open = fences % 2 and last_fence >= state.bMarks[after]
         if not is_open and (
             state.isEmpty(after)
             or state.sCount[after] < state.blkIndent
             or any(rule(state, after, state.lineMax, True) for rule in terminators)
         ):
             break
-        fences += _line(state, after).count("```")
+        fences += (more := _line(state, after).count("```"))
+        if more:
+            last_fence = max(last_fence, state.src.rfind("```"))
         after += 1
     state.parentType = outer
     state.line = after

@@ -7,14 +7,17 @@ value passes through `escape`, but for what `shown` has marked as HTML already.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from html import escape
 
 from django.utils.safestring import SafeString, mark_safe
 
-from messages_app.web.shown import Attachment, Author, Embed, ShownMessage
+from messages_app.web.rendering.bounds import bytes_of
+from messages_app.web.rendering.shown import Attachment, Author, Embed, ShownMessage
 
 # What Discord shows for kinds of messages that are exported by number and without a text.
 WORDLESS = {
+    "Hidden": "Deleted, and shown to those who are logged in",
     "8": "Boosted the server",
     "9": "Boosted the server to level 1",
     "10": "Boosted the server to level 2",
@@ -26,13 +29,35 @@ WORDLESS = {
     "44": "Bought something",
     "46": "The result of a poll",
 }
+# So Discord itself tells a file that is to be covered.
+SPOILER = "SPOILER_"
 _LINK = 'rel="noopener noreferrer" target="_blank"'
 
 
 def messages_html(messages: Iterable[ShownMessage], target: int | None = None) -> SafeString:
     """The list items of `messages`; the one with the id `target` is highlighted."""
-    html = "\n".join(_item(message, message.id == target) for message in messages)
+    html = "\n".join(_bounded(message, message.id == target) for message in messages)
     return mark_safe(html)  # noqa: S308 - escaped piece by piece below
+
+
+def _bounded(message: ShownMessage, is_target: bool) -> str:
+    """The list item of one message; of one that passes its bound only the text."""
+    html = _item(message, is_target)
+    if bytes_of(html) <= message.most_bytes:
+        return html
+    nothing: tuple[()] = ()
+    bare = replace(
+        message,
+        forwarded=None,
+        attachments=nothing,
+        embeds=nothing,
+        stickers=nothing,
+        reactions=nothing,
+        former=nothing,
+        more="",
+        is_cut=True,
+    )
+    return _item(bare, is_target)
 
 
 def _item(message: ShownMessage, is_target: bool) -> str:
@@ -53,7 +78,9 @@ def _item(message: ShownMessage, is_target: bool) -> str:
         f"{''.join(map(_attachment, message.attachments))}"
         f"{''.join(map(_embed, message.embeds))}"
         f"{''.join(map(_sticker, message.stickers))}"
-        f"{_deleted(message)}{_edited(message)}{_reactions(message)}</div></li>"
+        f"{_cut(message)}"
+        f"{_deleted(message)}{_edited(message)}{_reactions(message)}"
+        f"{_more(message)}</div></li>"
     )
 
 
@@ -80,7 +107,8 @@ def _reply(message: ShownMessage) -> str:
 def _avatar(author: Author) -> str:
     shown = escape(author.initial)
     if author.picture:
-        shown = f'<img src="{escape(author.picture)}" alt="" loading="lazy" width="40" height="40">'
+        picture = escape(author.picture)
+        shown = f'<img src="{picture}" alt="{shown}" loading="lazy" width="40" height="40">'
     return f'<span class="avatar hue-{author.hue}" aria-hidden="true">{shown}</span>'
 
 
@@ -117,6 +145,8 @@ def _attachment(attachment: Attachment) -> str:
     name, url, size = escape(attachment.name), escape(attachment.url), attachment.size
     if attachment.picture:
         shown = f'<a href="{url}" {_LINK}><img src="{url}" alt="{name}" loading="lazy"></a>'
+        if attachment.name.startswith(SPOILER):
+            shown = f'<span class="spoiler" tabindex="0" title="Spoiler">{shown}</span>'
     elif attachment.url:
         shown = (
             f'<a class="file file-{attachment.kind}" href="{url}" {_LINK}>{name}'
@@ -140,12 +170,22 @@ def _embed(embed: Embed) -> str:
         embed.title and f'<div class="embed-title">{embed.title}</div>',
         embed.description,
         fields and f"<dl>{fields}</dl>",
-        embed.picture and f'<img src="{escape(embed.picture)}" alt="" loading="lazy">',
+        embed.picture and f'<img src="{escape(embed.picture)}" alt="picture" loading="lazy">',
         link,
         url and f'<p class="note"><a href="{url}" {_LINK}>{escape(embed.short_url)}</a></p>',
         embed.footer and f'<p class="note">{escape(embed.footer)}</p>',
     )
     return f'<div class="embed hue-{embed.hue}">{"".join(filter(None, parts))}</div>'
+
+
+def _cut(message: ShownMessage) -> str:
+    if not message.is_cut:
+        return ""
+    return f'<p class="note"><a href="{message.href}all/">show all</a></p>'
+
+
+def _more(message: ShownMessage) -> str:
+    return f'<p class="note">and {escape(message.more)}</p>' if message.more else ""
 
 
 def _deleted(message: ShownMessage) -> str:
@@ -163,7 +203,12 @@ def _edited(message: ShownMessage) -> str:
             f'<li>{former.html}<p class="note">until {escape(former.replaced)}</p></li>'
             for former in message.former
         )
-        return f'<details class="former"><summary>edited</summary><ol>{texts}</ol></details>'
+        hidden = message.former_count - len(message.former)
+        if hidden:
+            link = f'<a href="{message.href}all/">{hidden} earlier</a>'
+            texts = f'<li><p class="note">{link}</p></li>{texts}'
+        times = f" {message.former_count} times" if message.former_count > 1 else ""
+        return f'<details class="former"><summary>edited{times}</summary><ol>{texts}</ol></details>'
     if message.edited:
         return f'<span class="note" title="{escape(message.edited)}">edited</span>'
     return ""

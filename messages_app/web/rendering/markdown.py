@@ -15,11 +15,12 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from messages_app.web import discord_blocks, discord_inlines
-from messages_app.web.clock import Clock
+from messages_app.web.rendering import discord_blocks, discord_inlines
+from messages_app.web.rendering.bounds import AMONG_OTHERS, Bounds
+from messages_app.web.rendering.clock import ViewerClock
 
 ALLOWED: Mapping[str, frozenset[str]] = {
-    "a": frozenset({"href", "title", "rel", "target"}),
+    "a": frozenset({"href", "rel", "target"}),
     "br": frozenset(),
     "blockquote": frozenset(),
     "code": frozenset(),
@@ -42,6 +43,16 @@ ALLOWED: Mapping[str, frozenset[str]] = {
 # so that no text can make the parser work for seconds.
 LONGEST_PARSED = 10_000
 EXCERPT_LENGTH, LONGEST_EXCERPT_READ = 120, 500
+# Where Discord keeps pictures, and those that it fetches from elsewhere for its own viewers.
+PICTURE_HOSTS = tuple(
+    f"https://{host}/"
+    for host in (
+        "cdn.discordapp.com",
+        "media.discordapp.net",
+        "images-ext-1.discordapp.net",
+        "images-ext-2.discordapp.net",
+    )
+)
 EMOJI_HOST = "https://cdn.discordapp.com/emojis"
 
 _PLAIN = re.compile(r"[^\\*_~|`<>\[\]:@#+\-\d\n]*")
@@ -64,10 +75,15 @@ class Names:
 
 @dataclass(frozen=True)
 class Setting:
-    """How a text is to be shown: the viewer's clock, and whether pictures may be loaded."""
+    """How messages are to be shown: the viewer's clock, whether pictures may be loaded, how much.
 
-    clock: Clock
+    And whether what was deleted or edited away is hidden from the viewer.
+    """
+
+    clock: ViewerClock
     pictures: bool = False
+    bounds: Bounds = AMONG_OTHERS
+    hides_deleted: bool = False
 
 
 def to_html(text: str, names: Names, setting: Setting) -> str:
@@ -75,7 +91,7 @@ def to_html(text: str, names: Names, setting: Setting) -> str:
     if not text or text.isspace():
         return ""
     if len(text) > LONGEST_PARSED:
-        html = "<div>" + escape(text).replace("\n", "<br>") + "</div>"
+        html = as_typed(text)
     elif _PLAIN.fullmatch(text):  # most of a chat is, and the parser costs 50 times as much
         html = f"<div>{escape(text)}</div>"
     else:
@@ -83,20 +99,27 @@ def to_html(text: str, names: Names, setting: Setting) -> str:
     return f'<div class="jumbo">{html}</div>' if _ONLY_EMOJI.fullmatch(text) else html
 
 
+def as_typed(text: str) -> str:
+    """The text's HTML without a look at its markdown, but for spoilers, which stay covered."""
+    return "<div>" + escape(_covered(text)).replace("\n", "<br>") + "</div>"
+
+
 def to_excerpt(text: str, names: Names) -> str:
     """The beginning of a text on one line, as plain text; spoilers stay covered."""
-    text = _SPOILER.sub("\u2587\u2587\u2587", text[:LONGEST_EXCERPT_READ])
+    text = _covered(text[:LONGEST_EXCERPT_READ])
     text = _USER.sub(lambda found: "@" + names.users.get(int(found[1]), "unknown-user"), text)
     text = _EMOJI.sub(r"\1", text)
     return " ".join(text.split())[:EXCERPT_LENGTH]
 
 
+def _covered(text: str) -> str:
+    return _SPOILER.sub("\u2587\u2587\u2587", text)
+
+
 @lru_cache(maxsize=1)
 def _parser() -> MarkdownIt:
-    parser = _DiscordMarkdown("zero", {"breaks": True, "html": False})
-    parser.enable(
-        ["list", "newline", "escape", "backticks", "strikethrough", "emphasis", "link", "autolink"]
-    )
+    parser = MarkdownIt("zero", {"breaks": True, "html": False})
+    parser.enable(["list", "newline", "escape", "backticks", "strikethrough", "emphasis"])
     discord_blocks.teach(parser)
     discord_inlines.teach(parser)
     for name, render in {
@@ -110,11 +133,6 @@ def _parser() -> MarkdownIt:
     }.items():
         parser.add_render_rule(name, _rule(render))
     return parser
-
-
-class _DiscordMarkdown(MarkdownIt):
-    def validateLink(self, url: str) -> bool:  # noqa: N802 - the name is markdown-it's
-        return url.lower().startswith(("http://", "https://"))
 
 
 def _rule(render: Callable[[Token, Any], str]) -> Callable[..., str]:
@@ -137,12 +155,8 @@ def _strong_close(token: Token, _env: Any) -> str:
 
 
 def _link_open(token: Token, _env: Any) -> str:
-    href = str(token.attrs.get("href", ""))
-    if not href.lower().startswith(("http://", "https://")):
-        return "<a>"  # «[text]()» is the one way to get here
-    title = str(token.attrs.get("title", ""))
-    shown = f' title="{escape(title)}"' if title else ""
-    return f'<a href="{escape(href)}"{shown} rel="noopener noreferrer nofollow" target="_blank">'
+    href = escape(str(token.attrs["href"]))
+    return f'<a href="{href}" rel="noopener noreferrer nofollow" target="_blank">'
 
 
 def _fence(token: Token, _env: Any) -> str:
@@ -182,7 +196,7 @@ def emoji_html(name: str, discord_id: int, animated: bool, pictures: bool) -> st
 
 
 def _timestamp(token: Token, env: Any) -> str:
-    clock: Clock = env["setting"].clock
+    clock: ViewerClock = env["setting"].clock
     instant = token.meta["instant"]
     shown = clock.discord_style(instant, token.meta["style"])
     return (

@@ -1,4 +1,4 @@
-"""Messages as a page shows them: rows and their exported JSON turned into frozen view objects."""
+"""Messages as a page shows them: rows and their shown forms turned into frozen view objects."""
 
 from __future__ import annotations
 
@@ -10,19 +10,35 @@ from html import escape
 
 from django.utils.safestring import SafeString, mark_safe
 
-from messages_app.models import Message, Revision
-from messages_app.web import raw_json
-from messages_app.web.markdown import Names, Setting, emoji_html, to_excerpt, to_html
-from messages_app.web.pages import Key
-from messages_app.web.raw_json import Object
+from messages_app.document import raw_json
+from messages_app.document.raw_json import Object
+from messages_app.keyset import Key
+from messages_app.models import Message
+from messages_app.web.rendering.markdown import (
+    PICTURE_HOSTS,
+    Names,
+    Setting,
+    emoji_html,
+    to_excerpt,
+)
+from messages_app.web.rendering.texts import Former, FormerTexts, Texts
 
 # Messages of one author closer together than this stand under one name, as on Discord.
 GROUP_WITHIN = timedelta(minutes=7)
 HUES = 12  # how many name colours the style sheet has, each readable in light and dark
+LONGEST_NAME = 100  # Discord allows 32 characters; longer ones come from files only
 SPOKEN_TYPES = frozenset({"Default", "Reply", "20", "23"})  # 20, 23: answers to commands
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif")
 FILMS = (".mp4", ".webm", ".mov")
 SOUNDS = (".mp3", ".ogg", ".wav", ".m4a", ".flac", ".opus")
+
+# What a page shows of the lists of a form, of which some elements may not have fitted.
+_COUNTED = {
+    "attachments": "attachment",
+    "embeds": "embed",
+    "stickers": "sticker",
+    "reactions": "reaction",
+}
 
 
 @dataclass(frozen=True)
@@ -75,14 +91,6 @@ class Reaction:
 
 
 @dataclass(frozen=True)
-class Former:
-    """An earlier text of the message."""
-
-    html: SafeString
-    replaced: str
-
-
-@dataclass(frozen=True)
 class Reply:
     """What a message answers; `author` is None where that message is not stored."""
 
@@ -115,7 +123,11 @@ class ShownMessage:
     stickers: Sequence[str]
     reactions: Sequence[Reaction]
     former: Sequence[Former]
+    former_count: int
+    more: str
     pinned: bool
+    most_bytes: int
+    is_cut: bool
     new_day: str = ""
     follows: bool = False
 
@@ -132,28 +144,22 @@ class Surroundings:
 
     names: Names
     answered: Mapping[int, Message]
-    former: Mapping[int, Sequence[Revision]]
+    former: Mapping[int, FormerTexts]
     several_channels: bool = False
 
 
-def shown(message: Message, raw: Object, around: Surroundings, setting: Setting) -> ShownMessage:
+def shown(message: Message, form: Object, around: Surroundings, setting: Setting) -> ShownMessage:
     """The message as a page shows it, by itself: `grouped` tells what stands before it."""
     clock = setting.clock
-
-    def html(text: str) -> SafeString:
-        return mark_safe(to_html(text, around.names, setting))  # noqa: S308 - escaped by to_html
-
-    former = [
-        Former(html(revision.content), clock.full(revision.replaced_at))
-        for revision in around.former.get(message.discord_id, ())
-    ]
-    forwarded = raw_json.part(raw, "forwardedMessage")
+    texts = Texts(around.names, setting)
+    former = around.former.get(message.discord_id, FormerTexts())
+    forwarded = raw_json.part(form, "forwardedMessage")
     deleted_at = message.deleted_at
     channel = around.names.channels.get(message.channel_id, "")
     return ShownMessage(
         id=message.discord_id,
         key=str(Key.of(message)),
-        version=f"{message.fingerprint & 0xFFFFFFFF:x}{'d' if deleted_at else ''}{len(former)}",
+        version=f"{message.fingerprint & 0xFFFFFFFF:x}{'d' if deleted_at else ''}{former.count}",
         href=f"/messages/{message.discord_id}/",
         timestamp=message.timestamp,
         time=clock.short(message.timestamp),
@@ -161,25 +167,35 @@ def shown(message: Message, raw: Object, around: Surroundings, setting: Setting)
         edited=clock.full(message.edited_at) if message.edited_at else "",
         deleted=clock.short(deleted_at) if deleted_at else "",
         deleted_full=clock.full(deleted_at) if deleted_at else "",
-        author=author(message, raw, setting),
-        html=html(message.content),
+        author=author(message, form, setting),
+        html=texts.html(message.content),
         type=message.type,
         spoken=message.type in SPOKEN_TYPES,
         channel=channel if around.several_channels else "",
-        reply=_reply(raw, around, setting),
-        forwarded=html(raw_json.text(forwarded, "content")) if forwarded else None,
+        reply=_reply(form, around, setting),
+        forwarded=texts.html(raw_json.text(forwarded, "content")) if forwarded else None,
         attachments=[
             _attachment(item, setting)
             for item in (
-                *raw_json.parts(raw, "attachments"),
+                *raw_json.parts(form, "attachments"),
                 *raw_json.parts(forwarded, "attachments"),
             )
         ],
-        embeds=[_embed(item, around.names, setting) for item in raw_json.parts(raw, "embeds")],
-        stickers=[raw_json.text(item, "name") for item in raw_json.parts(raw, "stickers")],
-        reactions=[_reaction(item, setting) for item in raw_json.parts(raw, "reactions")],
-        former=former,
-        pinned=raw_json.flag(raw, "isPinned"),
+        embeds=[
+            _embed(item, texts, setting)
+            for item in (*raw_json.parts(form, "embeds"), *raw_json.parts(forwarded, "embeds"))
+        ],
+        stickers=[
+            raw_json.text(item, "name")
+            for item in (*raw_json.parts(form, "stickers"), *raw_json.parts(forwarded, "stickers"))
+        ],
+        reactions=[_reaction(item, setting) for item in raw_json.parts(form, "reactions")],
+        former=[texts.former(text) for text in former.newest],
+        former_count=former.count,
+        more=_more(raw_json.part(form, "more")),
+        pinned=raw_json.flag(form, "isPinned"),
+        most_bytes=setting.bounds.message,
+        is_cut=texts.is_cut,
     )
 
 
@@ -211,30 +227,42 @@ def grouped(
     return told
 
 
-def author(message: Message, raw: Object, setting: Setting) -> Author:
-    user = raw_json.part(raw, "author")
-    name = message.author_name or "unknown"
+def author(message: Message, form: Object, setting: Setting) -> Author:
+    user = raw_json.part(form, "author")
+    name = message.author_name[:LONGEST_NAME] or "unknown"
     return Author(
         id=message.author_id,
         name=name,
         initial=next((letter for letter in name if letter.isalnum()), "?").upper(),
         hue=_hue(raw_json.text(user, "color"), message.author_id or 0),
         is_bot=raw_json.flag(user, "isBot"),
-        picture=raw_json.web_address(user, "avatarUrl") if setting.pictures else "",
+        picture=_picture(raw_json.web_address(user, "avatarUrl"), setting),
     )
 
 
-def _reply(raw: Object, around: Surroundings, setting: Setting) -> Reply | None:
-    reference = raw_json.part(raw, "reference")
-    if not reference or raw_json.part(raw, "forwardedMessage"):
+def _reply(form: Object, around: Surroundings, setting: Setting) -> Reply | None:
+    reference = raw_json.part(form, "reference")
+    if not reference or raw_json.part(form, "forwardedMessage"):
         return None
-    other = around.answered.get(raw_json.snowflake(reference, "messageId") or 0)
+    other = around.answered.get(raw_json.discord_id(reference, "messageId") or 0)
+    if other and other.deleted_at and setting.hides_deleted:
+        return Reply(None, "a message that was deleted", "")
     if not other:
         return Reply(None, "a message that is not stored here", "")
     excerpt = to_excerpt(other.content, around.names)
     if not excerpt:
         excerpt = "an attachment" if other.has_attachments else "a message without text"
     return Reply(author(other, {}, setting), excerpt, f"/messages/{other.discord_id}/")
+
+
+def _more(counts: Object) -> str:
+    """What did not fit into the form: "2,412 more reactions, 1 more embed"."""
+    left = [
+        f"{count:,} more {noun if count == 1 else noun + 's'}"
+        for key, noun in _COUNTED.items()
+        if (count := raw_json.number(counts, key))
+    ]
+    return ", ".join(left)
 
 
 def _attachment(item: Object, setting: Setting) -> Attachment:
@@ -251,28 +279,28 @@ def _attachment(item: Object, setting: Setting) -> Attachment:
         else "file"
     )
     size = _bytes_in_words(raw_json.number(item, "fileSizeBytes"))
-    return Attachment(name, url, size, kind, url if setting.pictures and kind == "image" else "")
+    picture = _picture(url, setting) if kind == "image" else ""
+    return Attachment(name, url, size, kind, picture)
 
 
-def _embed(item: Object, names: Names, setting: Setting) -> Embed:
-    def html(text: str) -> SafeString:
-        return mark_safe(to_html(text, names, setting))  # noqa: S308 - escaped by to_html
-
+def _embed(item: Object, texts: Texts, setting: Setting) -> Embed:
     picture = raw_json.web_address(raw_json.part(item, "image"), "url") or raw_json.web_address(
         raw_json.part(item, "thumbnail"), "url"
     )
     return Embed(
         hue=_hue(raw_json.text(item, "color"), 0),
         author=raw_json.text(raw_json.part(item, "author"), "name"),
-        title=html(raw_json.text(item, "title")),
+        title=texts.html(raw_json.text(item, "title")),
         url=raw_json.web_address(item, "url"),
-        description=html(raw_json.text(item, "description")),
+        description=texts.html(raw_json.text(item, "description")),
         fields=[
-            Field(html(raw_json.text(field, "name")), html(raw_json.text(field, "value")))
+            Field(
+                texts.html(raw_json.text(field, "name")), texts.html(raw_json.text(field, "value"))
+            )
             for field in raw_json.parts(item, "fields")
         ],
         footer=raw_json.text(raw_json.part(item, "footer"), "text"),
-        picture=picture if setting.pictures else "",
+        picture=_picture(picture, setting),
         picture_url=picture,
     )
 
@@ -280,7 +308,7 @@ def _embed(item: Object, names: Names, setting: Setting) -> Embed:
 def _reaction(item: Object, setting: Setting) -> Reaction:
     emoji = raw_json.part(item, "emoji")
     name = raw_json.text(emoji, "code") or raw_json.text(emoji, "name")
-    discord_id = raw_json.snowflake(emoji, "id")
+    discord_id = raw_json.discord_id(emoji, "id")
     if discord_id:
         shown_emoji = emoji_html(
             raw_json.text(emoji, "name"),
@@ -291,6 +319,14 @@ def _reaction(item: Object, setting: Setting) -> Reaction:
     else:
         shown_emoji = escape(raw_json.text(emoji, "name") or "?")
     return Reaction(mark_safe(shown_emoji), name, raw_json.number(item, "count"))  # noqa: S308
+
+
+def _picture(url: str, setting: Setting) -> str:
+    """The address, where pictures may be loaded and it is one of Discord's own.
+
+    Elsewhere, whoever had a picture posted would learn who looks at it.
+    """
+    return url if setting.pictures and url.startswith(PICTURE_HOSTS) else ""
 
 
 def _hue(color: str, seed: int) -> int:

@@ -5,36 +5,60 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.views import LoginView
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
+from messages_app.web import throttle
 from messages_app.web.access import open_to_all
-from messages_app.web.clock import zone_called
-from messages_app.web.throttle import FORGOTTEN_AFTER_S, count_failure, is_blocked
+from messages_app.web.rendering.clock import zone_called
 from messages_app.web.viewer import Viewer
+
+BUSY_S = 10
 
 
 class Login(LoginView):
-    """Django's login, which stops listening after too many failures."""
+    """Django's login, which stops listening after too many failures, and to too many at once."""
 
     template_name = "web/login.html"
     redirect_authenticated_user = True
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if is_blocked(request, request.POST.get("username", "")):
-            answer = render(request, "web/blocked.html", status=429)
-            answer.headers["Retry-After"] = str(FORGOTTEN_AFTER_S)
-            return answer
-        return super().post(request, *args, **kwargs)
+        name = request.POST.get("username", "")
+        try:
+            with throttle.attempt(request, name):
+                answer = super().post(request, *args, **kwargs)
+        except throttle.Blocked:
+            return self._refused(429, throttle.FORGOTTEN_AFTER_S)
+        except throttle.Busy:
+            return self._refused(503, BUSY_S)
+        if request.user.is_authenticated:
+            throttle.succeeded(request, name)
+        return answer
 
-    def form_invalid(self, form: Any) -> HttpResponse:
-        count_failure(self.request, self.request.POST.get("username", ""))
-        return super().form_invalid(form)
+    def _refused(self, status: int, again_s: int) -> HttpResponse:
+        context = {"is_busy": status == 503}
+        answer = render(self.request, "web/blocked.html", context, status=status)
+        answer.headers["Retry-After"] = str(again_s)
+        return answer
 
 
 login = open_to_all(Login.as_view())
+
+
+@open_to_all
+def admin_login(request: HttpRequest) -> HttpResponseBase:
+    """Our login in place of the admin's own, which would be one without a limit on failures.
+
+    The admin sends here whom it does not let in. Who is logged in already would be sent back.
+    """
+    if request.user.is_authenticated and not request.user.is_staff:
+        raise PermissionDenied
+    query = request.META.get("QUERY_STRING", "")
+    return HttpResponseRedirect(reverse("login") + (f"?{query}" if query else ""))
 
 
 @require_POST

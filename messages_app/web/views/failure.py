@@ -7,7 +7,7 @@ import sys
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
-from messages_app.outage import outage_in
+from messages_app.database.outage import outage_in
 from messages_app.web.access import wants_json
 
 RETRY_AFTER_S = 10

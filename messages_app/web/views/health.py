@@ -11,22 +11,12 @@ from django.utils import timezone
 from messages_app.reporting.problems import problems_of, verdict_of
 from messages_app.reporting.sessions import session_state
 from messages_app.reporting.situation import Verdict, take_situation
-from messages_app.reporting.timer import TimerState
 from messages_app.web.viewer import Viewer
 
 VERDICTS = {
     Verdict.HEALTHY: "healthy",
     Verdict.DEGRADED: "degraded",
     Verdict.BROKEN: "broken",
-}
-TIMERS = {
-    TimerState.UNKNOWN: "unknown: systemd does not run here",
-    TimerState.MISSING: "not installed",
-    TimerState.OFF: "off",
-    TimerState.STOPPED: "enabled, but stopped",
-    TimerState.DEAD: "looks well, but will never fire again",
-    TimerState.RUNNING: "a poll is running",
-    TimerState.WAITING: "waiting for its next tick",
 }
 
 
@@ -44,9 +34,12 @@ def health(request: HttpRequest) -> HttpResponse:
         {
             "verdict": VERDICTS[verdict],
             "problems": [(VERDICTS[problem.severity], problem.sentence) for problem in problems],
-            "sessions": [(each, session_state(each.session, now)) for each in situation.sessions],
+            "sessions": [
+                (each, session_state(each.session, now, has_channels=bool(each.feeds)))
+                for each in situation.sessions
+            ],
             "timer": situation.timer,
-            "timer_words": TIMERS[situation.timer.state],
+            "timer_words": situation.timer.state.words,
             "polls": situation.polls,
             "viewer": viewer,
             "clock": viewer.clock,

@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from messages_app.models import Session
+from messages_app.snowflakes import id_in
 from messages_app.web.timeline import timeline
 from messages_app.web.viewer import Viewer
 from messages_app.web.watching import states
@@ -20,9 +21,8 @@ def home(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     viewer = Viewer.of(request)
     past = Session.objects.filter(end_time__lte=now).order_by("-start_time", "-id")
-    before = request.GET.get("before", "")
-    if before.isascii() and before.isdigit():
-        last = Session.objects.filter(pk=min(int(before), 2**63 - 1)).first()
+    if before := id_in(request.GET.get("before")):
+        last = Session.objects.filter(pk=before).first()
         past = past.filter(start_time__lt=last.start_time) if last else past
     live = list(Session.objects.live(now)[:3])
     coming = list(Session.objects.coming(now)[:COMING_SHOWN])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -9,8 +10,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from messages_app.errors import UsageError
-from messages_app.models import Channel, Session
+from messages_app.models import Channel, Phase, Session
 from messages_app.scheduling import add_session, edit_session, end_session
+from messages_app.snowflakes import id_in
 from messages_app.web.schedule_form import Checked, Note, Typed, check
 from messages_app.web.viewer import Viewer
 
@@ -29,6 +31,7 @@ def add(request: HttpRequest) -> HttpResponse:
                 typed.title,
                 checked.window,
                 checked.channel_ids,
+                fallback=settings.POLLER.channels,
                 allow_overlap=typed.allow_overlap,
             )
         except UsageError as error:
@@ -52,6 +55,7 @@ def edit(request: HttpRequest, session_id: int) -> HttpResponse:
                 typed.title,
                 checked.window,
                 checked.channel_ids,
+                fallback=settings.POLLER.channels,
                 allow_overlap=typed.allow_overlap,
             )
         except UsageError as error:
@@ -78,10 +82,8 @@ def end(request: HttpRequest, session_id: int) -> HttpResponse:
 @permission_required("messages_app.add_session", raise_exception=True)
 def notes(request: HttpRequest) -> HttpResponseBase:
     """What the form means so far, as a fragment, for the check while typing."""
-    editing = request.GET.get("editing", "")
-    session = None
-    if editing.isascii() and editing.isdigit():
-        session = Session.objects.filter(pk=min(int(editing), 2**63 - 1)).first()
+    editing = id_in(request.GET.get("editing"))
+    session = Session.objects.filter(pk=editing).first() if editing else None
     checked = check(Typed.of(request.GET), session, timezone.now())
     return render(request, "web/_notes.html", {"checked": checked})
 
@@ -105,7 +107,7 @@ def _page(
             "typed": typed,
             "checked": checked,
             "session": session,
-            "is_live": session is not None and session.start_time < now < session.end_time,
+            "is_live": session is not None and session.phase(now) is Phase.LIVE,
             "channels": [(channel, str(channel.pk) in chosen) for channel in channels],
             "other_channels": " ".join(others),
             "viewer": Viewer.of(request),

@@ -9,13 +9,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
+from messages_app.keyset import Key
 from messages_app.models import Message, MessageQuerySet, Session
+from messages_app.snowflakes import LARGEST_ID, id_in
 from messages_app.web.filters import Filters
-from messages_app.web.markdown import Setting
-from messages_app.web.message_html import messages_html
 from messages_app.web.pages import (
-    Key,
     Page,
     first_page,
     newest_page,
@@ -23,11 +23,15 @@ from messages_app.web.pages import (
     page_around,
     page_before,
 )
-from messages_app.web.reading import shown_messages
-from messages_app.web.shown import grouped
+from messages_app.web.rendering.bounds import PAGE_BYTES, bytes_of, fitting
+from messages_app.web.rendering.hidden import HIDDEN
+from messages_app.web.rendering.html import messages_html
+from messages_app.web.rendering.lookup import shown_messages
+from messages_app.web.rendering.markdown import Setting
+from messages_app.web.rendering.shown import ShownMessage, grouped
 from messages_app.web.timeline import timeline
 from messages_app.web.viewer import Viewer
-from messages_app.web.watching import SessionState, states
+from messages_app.web.watching import WatchedSession, states
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,11 @@ def session_page(request: HttpRequest, session_id: int) -> HttpResponse:
     viewer = Viewer.of(request)
     setting = viewer.setting(state.session.start_time)
     filters = Filters.of(request.GET)
-    wanted = _wanted(request, messages_of(state, filters), state, setting)
-    page = wanted.page
-    messages = shown_messages(page.messages, setting, several_channels=len(state.feeds) > 1)
+    found = messages_of(state, filters, viewer).without_raw()
+    wanted = _wanted(request, found, state, setting)
+    several = len(state.feeds) > 1
+    messages = shown_messages(wanted.page.messages, setting, several_channels=several)
+    page, messages, html = _fitted(wanted, messages, setting)
     return render(
         request,
         "web/session.html",
@@ -54,12 +60,15 @@ def session_page(request: HttpRequest, session_id: int) -> HttpResponse:
             "state": state,
             "session": state.session,
             "timeline": timeline(state, now, viewer.clock),
-            "messages_html": messages_html(grouped(messages, setting), wanted.target),
+            "messages_html": html,
             "page": page,
             "target": wanted.target,
             "first_key": messages[0].key if messages else "",
             "last_key": messages[-1].key if messages else "",
-            "authors": sorted({message.author.name for message in messages}, key=str.casefold),
+            "authors": sorted(
+                {message.author.name for message in messages if message.type != HIDDEN},
+                key=str.casefold,
+            ),
             "filters": filters,
             "viewer": viewer,
             "clock": viewer.clock,
@@ -74,14 +83,14 @@ def session_page(request: HttpRequest, session_id: int) -> HttpResponse:
 
 def permalink(_request: HttpRequest, message_id: int) -> HttpResponse:
     """Lead from a message's own address to its place in its session."""
-    message = get_object_or_404(Message.objects.defer("raw"), pk=_snowflake(message_id))
+    message = get_object_or_404(Message.objects.without_raw(), pk=min(message_id, LARGEST_ID))
     session = (
         Session.objects.filter(
             start_time__lte=message.timestamp,
             end_time__gt=message.timestamp,
             feeds__channel=message.channel_id,
         )
-        .order_by("start_time", "id")
+        .archives_last()
         .first()
     )
     if not session:
@@ -90,16 +99,17 @@ def permalink(_request: HttpRequest, message_id: int) -> HttpResponse:
     return redirect(f"{page}?around={message.pk}#m{message.pk}")
 
 
-def state_or_404(session_id: int, now: datetime) -> SessionState:
-    session = get_object_or_404(Session, pk=_snowflake(session_id))
+def state_or_404(session_id: int, now: datetime) -> WatchedSession:
+    session = get_object_or_404(Session, pk=min(session_id, LARGEST_ID))
     return states([session], now)[0]
 
 
-def messages_of(state: SessionState, filters: Filters) -> MessageQuerySet:
-    """The session's messages that pass the filters; no query yet."""
+def messages_of(state: WatchedSession, filters: Filters, viewer: Viewer) -> MessageQuerySet:
+    """The session's messages that pass the filters for the viewer; no query yet."""
     channel_ids = [feed.feed.channel_id for feed in state.feeds]
     window = state.session.window
-    return filters.applied(Message.objects.of_channels(window, channel_ids), window)
+    found = Message.objects.of_channels(window, channel_ids)
+    return filters.applied(found, window, hides_deleted=viewer.is_stranger)
 
 
 def instant_of(text: str, setting: Setting) -> datetime | None:
@@ -114,7 +124,7 @@ def instant_of(text: str, setting: Setting) -> datetime | None:
 
 
 def _wanted(
-    request: HttpRequest, messages: MessageQuerySet, state: SessionState, setting: Setting
+    request: HttpRequest, messages: MessageQuerySet, state: WatchedSession, setting: Setting
 ) -> Wanted:
     query = request.GET
     if key := Key.parsed(query.get("after", "")):
@@ -124,20 +134,28 @@ def _wanted(
     if instant := instant_of(query.get("at", ""), setting):
         page = page_after(messages, Key.at(instant))
         return Wanted(page, page.messages[0].pk if page.messages else None)
-    around = query.get("around", "")
-    if around.isascii() and around.isdigit():
-        target = Message.objects.filter(pk=_snowflake(int(around))).defer("raw").first()
+    if around := id_in(query.get("around")):
+        target = Message.objects.filter(pk=around).without_raw().first()
         if target:
             return Wanted(page_around(messages, Key.of(target)), target.pk)
-    if "newest" in query or state.kind == "live":
+    if "newest" in query or state.is_live:
         return Wanted(newest_page(messages))
     return Wanted(first_page(messages))
+
+
+def _fitted(
+    wanted: Wanted, messages: list[ShownMessage], setting: Setting
+) -> tuple[Page, list[ShownMessage], SafeString]:
+    """As much of the page as may be shown, its messages and their HTML."""
+    html = messages_html(grouped(messages, setting), wanted.target)
+    if bytes_of(html) <= PAGE_BYTES:
+        return wanted.page, messages, html
+    sizes = [bytes_of(messages_html([message])) for message in messages]
+    part = fitting(sizes, PAGE_BYTES, wanted.page.anchor)
+    html = messages_html(grouped(messages[part], setting), wanted.target)
+    return wanted.page.cut(part), messages[part], html
 
 
 def _typed(instant: datetime, viewer: Viewer) -> str:
     """The instant as an `<input type="datetime-local">` holds it."""
     return f"{instant.astimezone(viewer.clock.zone):%Y-%m-%dT%H:%M}"
-
-
-def _snowflake(number: int) -> int:
-    return min(number, 2**63 - 1)

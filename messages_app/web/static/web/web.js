@@ -83,6 +83,7 @@
     if (response.status === 401 || response.redirected) return location.reload();
     if (response.status !== 200) return;
     const answer = await response.json();
+    if (answer.reload) return location.reload();
     page.version = answer.version;
     if (page.tail !== "0") {
       page.last = answer.last;
