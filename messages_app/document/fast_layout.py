@@ -15,16 +15,17 @@ declined and left to the general reader, which also finds the words for what is 
 import re
 from typing import Any, NamedTuple
 
-from messages_app.export_message import (
-    MAX_SNOWFLAKE,
+from messages_app.document.fingerprint import canonical_rest, fingerprint
+from messages_app.document.json_stream import decode
+from messages_app.document.message import (
     ExportedMessage,
     author_of,
+    is_of_another_layout,
     storable_json,
     storable_text,
 )
-from messages_app.exported_time import instant
-from messages_app.fingerprint import canonical_rest, fingerprint
-from messages_app.json_stream import decode
+from messages_app.document.times import instant
+from messages_app.snowflakes import LARGEST_ID
 
 # Characters of authors' blocks to remember, a few MiB of memory: thousands of authors.
 _REMEMBERED_CHARS = 4 * 1024 * 1024
@@ -97,6 +98,8 @@ class ExporterLayout:
         if author is None or not text.startswith(author.text, start):
             block = _block(text, start, self._author_end)
             value = _decoded(block)
+            if is_of_another_layout({"author": value}):
+                raise ValueError("the general reader has the words for it")
             author = _Author(block, *author_of(value), storable_json(value))
             self._remember(key, author)
         return author
@@ -145,7 +148,7 @@ def _decoded(text: str) -> dict[str, Any]:
 def _message(head: re.Match[str], author: _Author, tail: _Tail) -> ExportedMessage:
     id_text, kind, time_text, edited_text, pinned, content_json = head.groups()
     discord_id = int(id_text)
-    if not 0 < discord_id <= MAX_SNOWFLAKE:
+    if not 0 < discord_id <= LARGEST_ID:
         raise ValueError("the id is not a snowflake")
     content = content_json
     if "\\" in content_json:

@@ -30,7 +30,7 @@ from json.encoder import encode_basestring_ascii as _canonical_text
 from typing import Any
 from urllib.parse import unquote
 
-from messages_app.exported_time import instant
+from messages_app.document.times import instant
 
 # Made once: json.dumps would make one for every message.
 _canonical_json = json.JSONEncoder(
@@ -97,6 +97,13 @@ def canonical_rest(message: dict[str, Any]) -> str:
         and not _says_nothing(reduced := _reduced(key, value))
     }
     return _canonical_json(kept) if kept else "{}"
+
+
+def canonical_part(key: str, value: Any) -> str:
+    """Given a value and its key in the message, return its canonical JSON, "" for nothing."""
+    if _says_nothing(value) or _says_nothing(reduced := _reduced(key, value)):
+        return ""
+    return _canonical_json(reduced)
 
 
 def _moment(moment: datetime | None) -> str:

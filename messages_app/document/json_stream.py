@@ -20,9 +20,14 @@ READ_BYTES = 64 * 1024
 # needed because a document that never closes a bracket would otherwise be kept in memory whole.
 MAX_VALUE_CHARS = 64 * 1024 * 1024
 
+# Enough to recognise a compressed file.
+_BEGINNING_BYTES = 8
+
 _SPACE = re.compile(r"[ \t\n\r]*")
 _LITERALS = ("true", "false", "null")
 _NUMBER_CHARS = frozenset("0123456789+-.eE")
+# What can stand behind the digits of a number that goes on beyond the end of the buffer.
+_NUMBER_GOES_ON = re.compile(r"(?:\.|[eE][+-]?)?")
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -39,6 +44,12 @@ def _finite(text: str) -> float:
 
 # Infinity and NaN, which Python takes for JSON, could not be written back as JSON.
 decode = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite).raw_decode
+# Takes any number: it finds the end of a value whose numbers cannot be kept.
+_decode_any_number = json.JSONDecoder(parse_float=str, parse_int=str).raw_decode
+
+
+class ImpossibleNumber(ExportUnusable):
+    """A value holds a number that cannot be kept; the stream stands behind the value."""
 
 
 def _may_go_on(fault: json.JSONDecodeError, text: str) -> bool:
@@ -57,12 +68,13 @@ class JsonStream:
     """The document's text from `position` on, as far as it was read.
 
     `text` and `position` are public so that a reader who knows a layout can match it in place and
-    move `position` behind what it took.
+    move `position` behind what it took. `beginning` holds the document's first bytes, once read.
     """
 
     def __init__(self, stream: BinaryIO, max_value_chars: int = MAX_VALUE_CHARS) -> None:
         self.text = ""
         self.position = 0
+        self.beginning = b""
         self._stream = stream
         self._max_value_chars = max_value_chars
         self._decoder = codecs.getincrementaldecoder("utf-8")()
@@ -93,13 +105,17 @@ class JsonStream:
         return char
 
     def value(self) -> Any:
-        """Take the next JSON value; raise ExportUnusable when it is cut, invalid or too large."""
+        """Take the next JSON value; raise ExportUnusable when it is cut, invalid or too large.
+
+        After an ImpossibleNumber one can go on behind the value.
+        """
         if not self.next_char():
             raise self.cut_short()
         size = READ_BYTES
+        read_by = decode
         while True:
             try:
-                value, end = decode(self.text, self.position)
+                value, end = read_by(self.text, self.position)
             except json.JSONDecodeError as fault:
                 if not _may_go_on(fault, self.text):
                     self.position = fault.pos
@@ -110,13 +126,17 @@ class JsonStream:
                     "no exporter writes such a document, export it again."
                 ) from None
             except ValueError:
-                raise ExportUnusable(
-                    f"The export holds a number beyond any meaning {self.place()}; export it again."
-                ) from None
+                read_by = _decode_any_number
+                continue
             else:
-                # A number that ends with the buffer may have more digits in the next one.
-                if end < len(self.text) or self._ended or not isinstance(value, int | float):
+                if self._ended or not self._goes_on(value, end):
+                    place = self.place()
                     self.position = end
+                    if read_by is _decode_any_number:
+                        raise ImpossibleNumber(
+                            f"The export holds a number beyond any meaning {place}; "
+                            "export it again."
+                        )
                     return value
             if self._ended:
                 raise self.cut_short()
@@ -161,6 +181,12 @@ class JsonStream:
         """Tell whether the whole document was nothing but white space."""
         return self._ended and not self._fault_at_end and self.position == len(self.text)
 
+    def _goes_on(self, value: Any, end: int) -> bool:
+        """Whether `value` is a number whose text, up to `end`, may have more in the next buffer."""
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            return False
+        return _NUMBER_GOES_ON.fullmatch(self.text, end) is not None
+
     def _invalid(self) -> ExportUnusable:
         return ExportUnusable(f"The export is not valid JSON {self.place()}; export it again.")
 
@@ -173,6 +199,7 @@ class JsonStream:
             pieces.append(piece)
             missing -= len(piece)
         self._ended = missing > 0
+        self.beginning = self.beginning or b"".join(pieces)[:_BEGINNING_BYTES]
         try:
             text = self._decoder.decode(b"".join(pieces), final=self._ended)
         except UnicodeDecodeError as fault:

@@ -5,13 +5,18 @@ import re
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from messages_app.exported_time import instant
-from messages_app.fingerprint import canonical_rest, fingerprint
+from messages_app.document.fingerprint import canonical_rest, fingerprint
+from messages_app.document.times import instant
+from messages_app.snowflakes import id_in
 
-# PostgreSQL's bigint and SQLite's integer end here; Discord's ids reach it in the year 2084.
-MAX_SNOWFLAKE = 2**63 - 1
+# The exporters' names for them, and Discord's numbers.
+_SPOKEN = frozenset(
+    {"Default", "0", "Reply", "19", "ChatInputCommand", "20", "ContextMenuCommand", "23"}
+)
+_REPLIES = frozenset({"Reply", "19", 19})
+# Keys by which other programs tell who wrote a message.
+_AUTHOR_IDS = frozenset({"authorId", "author_id", "userId", "user_id"})
 
-_SNOWFLAKE = re.compile(r"[0-9]{1,19}")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _compact_json = json.JSONEncoder(
     ensure_ascii=False, separators=(",", ":"), check_circular=False
@@ -21,7 +26,7 @@ _compact_json = json.JSONEncoder(
 class ExportedMessage(NamedTuple):
     """A message as an export showed it.
 
-    `discord_id` is 1 to 2**63 - 1; `type` is never ""; times are aware and UTC; `author_name` is
+    `discord_id` is 1 to LARGEST_ID; `type` is never ""; times are aware and UTC; `author_name` is
     the nickname, else the name, else ""; `fingerprint` is signed, 64 bit; `raw` is the whole object
     as compact JSON. No text holds NUL or lone surrogates, which a database refuses: they are shown
     as U+2400 and U+FFFD, and `raw` keeps them as escapes.
@@ -83,15 +88,14 @@ def message_from(value: Any) -> ExportedMessage:
     )
 
 
-def snowflake(value: Any) -> int | None:
-    """Given an id as exported, return its number; None unless it is text of 1 to 2**63 - 1.
-
-    A JSON number is refused: programs that write ids as numbers round them to 53 bits.
-    """
-    if not isinstance(value, str) or not _SNOWFLAKE.fullmatch(value):
-        return None
-    number = int(value)
-    return number if 0 < number <= MAX_SNOWFLAKE else None
+def is_of_another_layout(value: Any) -> bool:
+    """Whether a message object is laid out as other programs do it: by ids, or as Discord's API."""
+    if not isinstance(value, dict):
+        return False
+    author = value.get("author")
+    names_author_by_id = "author" not in value and not _AUTHOR_IDS.isdisjoint(value)
+    is_user_of_api = isinstance(author, dict) and "username" in author and "name" not in author
+    return names_author_by_id or is_user_of_api or "edited_timestamp" in value
 
 
 def author_of(value: Any) -> tuple[int | None, str]:
@@ -99,7 +103,26 @@ def author_of(value: Any) -> tuple[int | None, str]:
     if not isinstance(value, dict):
         return None, ""
     name = value.get("nickname") or value.get("name") or ""
-    return snowflake(value.get("id")), storable_text(name) if isinstance(name, str) else ""
+    return id_in(value.get("id")), storable_text(name) if isinstance(name, str) else ""
+
+
+def is_spoken(kind: str) -> bool:
+    """Whether a message of this type holds a person's or a bot's words; others hold Discord's own,
+    which each release of an exporter words, or leaves out, as it likes.
+    """
+    return kind in _SPOKEN
+
+
+def replied_to(message: dict[str, Any]) -> str | None:
+    """Given a message object, return the id of the message that it replies to.
+
+    Other kinds have references, too: a forward, a pin, news from another channel.
+    """
+    reference = message.get("reference")
+    if message.get("type") not in _REPLIES or not isinstance(reference, dict):
+        return None
+    found = id_in(reference.get("messageId"))
+    return str(found) if found else None
 
 
 def storable_text(text: str) -> str:
@@ -132,7 +155,7 @@ def _is_encodable(text: str) -> bool:
 def _own_id(value: dict[str, Any]) -> int:
     if value.get("id") is None:
         raise MessageError("has no id")
-    number = snowflake(value["id"])
+    number = id_in(value["id"])
     if number is None:
         raise MessageError("has an id that is not a snowflake")
     return number

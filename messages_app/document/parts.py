@@ -6,12 +6,14 @@ Nothing of Django is imported here.
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
+from messages_app.document.reader import ExportedMessage, ExportHeader, ExportReader
+from messages_app.document.rows import Row, rows_of
 from messages_app.errors import ExportUnusable, PollerError
-from messages_app.export_file import ExportedMessage, ExportHeader, ExportReader
-from messages_app.rows import Row, rows_of
 
 # Large enough that a statement's overhead vanishes, small enough that memory stays flat.
 BATCH_SIZE = 1000
+# Characters of a batch's objects; thousands of people may have reacted to each message.
+BATCH_CHARS = 1024 * 1024
 
 
 class ExportEnd(NamedTuple):
@@ -26,10 +28,10 @@ class ExportEnd(NamedTuple):
     declared_count: int | None = None
 
 
-Part = ExportHeader | list[Row] | ExportEnd
+ExportPart = ExportHeader | list[Row] | ExportEnd
 
 
-def parts_of(stream: BinaryIO) -> Iterator[Part]:
+def parts_of(stream: BinaryIO) -> Iterator[ExportPart]:
     """Yield the header and rows in batches as far as the document is good; its end in any case."""
     reader = ExportReader(stream)
     failure = None
@@ -51,13 +53,16 @@ def in_batches(messages: Iterable[ExportedMessage]) -> Iterator[list[ExportedMes
     Where reading fails midway, what was read before is yielded first, then the error goes on.
     """
     batch: dict[int, ExportedMessage] = {}
+    chars = 0
     failure = None
     try:
         for message in messages:
             batch[message.discord_id] = message
-            if len(batch) == BATCH_SIZE:
+            chars += len(message.raw)
+            if len(batch) == BATCH_SIZE or chars >= BATCH_CHARS:
                 yield list(batch.values())
                 batch.clear()
+                chars = 0
     except (ExportUnusable, OSError) as error:
         failure = error
     if batch:

@@ -1,10 +1,17 @@
-"""Reads of exported JSON that never fail: what is missing or of another type is empty."""
+"""Reads of exported JSON that never fail: what is missing or of another type is empty.
+
+Texts come without NUL and lone surrogates, which no answer can hold; numbers and ids within what a
+database and arithmetic can take.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from typing import Any
+
+from messages_app.document.message import storable_text
+from messages_app.snowflakes import LARGEST_ID, id_in
 
 Object = Mapping[str, Any]
 
@@ -19,18 +26,18 @@ def parsed(raw: str) -> Object:
 
 def text(of: Object, key: str) -> str:
     value = of.get(key)
-    return value if isinstance(value, str) else ""
+    return storable_text(value) if isinstance(value, str) else ""
 
 
 def number(of: Object, key: str) -> int:
+    """A size or a count, from 0 up to what nobody has."""
     value = of.get(key)
-    return value if isinstance(value, int) else 0
+    return max(0, min(value, LARGEST_ID)) if isinstance(value, int) else 0
 
 
-def snowflake(of: Object, key: str) -> int | None:
+def discord_id(of: Object, key: str) -> int | None:
     """A Discord id, which exports hold as a string of digits."""
-    value = text(of, key)
-    return int(value) if value.isascii() and value.isdigit() and len(value) <= 20 else None
+    return id_in(of.get(key))
 
 
 def part(of: Object, key: str) -> Object:

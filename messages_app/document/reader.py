@@ -6,30 +6,47 @@
     if reader.declared_count != reader.read_count: ...
 
 Memory does not grow with the document. Each message is given out as soon as it is read, so those
-before a fault are real and can be stored. Nothing of Django is imported here.
+before a fault are real and can be stored. A message that is no message costs itself alone: it is
+left out, and named by the error that then ends the iteration. Nothing of Django is imported here.
 """
 
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, BinaryIO, NamedTuple
 
-from messages_app.errors import ExportUnusable
-from messages_app.export_layout import ExporterLayout
-from messages_app.export_message import (
-    MAX_SNOWFLAKE,
+from messages_app.document.fast_layout import ExporterLayout
+from messages_app.document.json_stream import MAX_VALUE_CHARS, ImpossibleNumber, JsonStream
+from messages_app.document.message import (
     ExportedMessage,
     MessageError,
+    is_of_another_layout,
     message_from,
-    snowflake,
     storable_text,
 )
-from messages_app.exported_time import instant
-from messages_app.json_stream import MAX_VALUE_CHARS, JsonStream
+from messages_app.document.times import instant
+from messages_app.errors import ExportUnusable
+from messages_app.snowflakes import LARGEST_ID, id_in
 
-__all__ = ["ExportHeader", "ExportReader", "ExportedMessage"]
+__all__ = ["ExportHeader", "ExportReader", "ExportedMessage", "NoExport"]
+
+# How many messages that are left out are named.
+_MOST_NAMED = 5
+_COMPRESSED = {
+    b"\x1f\x8b": "gzip",
+    b"PK\x03\x04": "zip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"\x28\xb5\x2f\xfd": "Zstandard",
+    b"7z\xbc\xaf\x27\x1c": "7-Zip",
+    b"Rar!": "RAR",
+}
 
 _HEADER_KEYS = frozenset({"guild", "channel"})
 _KNOWN_KEYS = _HEADER_KEYS | {"exportedAt", "messages", "messageCount"}
+
+
+class NoExport(ExportUnusable):
+    """A sound document that is something else, such as a program's index."""
 
 
 class ExportHeader(NamedTuple):
@@ -46,15 +63,17 @@ class ExportHeader(NamedTuple):
     guild_id: int
     guild_name: str
     exported_at: datetime | None
+    category_id: int | None = None
 
 
 class ExportReader:
     """One pass over one document.
 
     Every method raises ExportUnusable when the document is cut, damaged or no export; the reader
-    is spent then. After the iteration `read_count` is the number of messages read, up to a fault
-    if there was one, and `declared_count` what the document's `messageCount` says, None if it says
-    nothing. That they differ is no error here: only the caller knows how much it trusts the file.
+    is spent then. After the iteration `read_count` is the number of messages given out, up to a
+    fault if there was one, and `declared_count` what the document's `messageCount` says, None if
+    it says nothing. That they differ is no error here: only the caller knows how much it trusts
+    the file.
     """
 
     def __init__(self, stream: BinaryIO, max_value_chars: int = MAX_VALUE_CHARS) -> None:
@@ -63,6 +82,8 @@ class ExportReader:
         self._json = JsonStream(stream, max_value_chars)
         self._header: ExportHeader | None = None
         self._keys: set[str] = set()
+        self._left_out: list[str] = []
+        self._left_out_count = 0
         self._messages = self._read()
 
     def header(self) -> ExportHeader:
@@ -78,13 +99,15 @@ class ExportReader:
         self.header()
         yield from self._read_messages()
         self._read_footer()
+        if self._left_out:
+            raise self._without_some()
 
     def _read_header(self) -> ExportHeader:
         self._open()
         found: dict[str, Any] = {}
         while (key := self._next_key()) != "messages":
             if key is None:
-                raise _no_export("it holds no messages")
+                raise _no_export("it holds no messages", NoExport)
             found[key] = self._json.value()
             if key == "messageCount":
                 self.declared_count = _count(found[key])
@@ -95,10 +118,19 @@ class ExportReader:
     def _open(self) -> None:
         """Step into the document's object, or say what the file is instead."""
         first = self._json.next_char()
+        for mark, kind in _COMPRESSED.items():
+            if self._json.beginning.startswith(mark):
+                raise ExportUnusable(
+                    f"The file is compressed ({kind}): unpack it, then import what is in it."
+                )
         if first == "{":
             self._json.expect("{")
         elif first == "<":
             raise _no_export("it is an HTML page or XML, not JSON")
+        elif first == "[":
+            self._json.value()
+            self._json.end()
+            raise _no_export("it is not a JSON object", NoExport)
         elif first:
             raise _no_export("it is not a JSON object")
         elif self._json.is_empty():
@@ -147,8 +179,9 @@ class ExportReader:
                 message = self._read_message()
             else:
                 message, json.position = taken
-            self.read_count += 1
-            yield message
+            if message is not None:
+                self.read_count += 1
+                yield message
             # The exporter's own separator in one comparison; the general way takes two searches.
             if json.text.startswith(layout.separator, json.position):
                 json.position += len(layout.separator)
@@ -157,18 +190,34 @@ class ExportReader:
             else:
                 json.next_char()
 
-    def _read_message(self) -> ExportedMessage:
-        """Take a message of any layout."""
-        value = self._json.value()
+    def _read_message(self) -> ExportedMessage | None:
+        """Take a message of any layout; None where it must be left out."""
         try:
+            value = self._json.value()
+            if is_of_another_layout(value):
+                raise _no_export("its messages are laid out as another program does it")
             return message_from(value)
         except MessageError as fault:
-            reason = str(fault)
+            self._leave_out(str(fault))
         except RecursionError:
-            reason = "is nested too deeply"
-        raise ExportUnusable(
-            f"Message {self.read_count + 1:,} of the export {reason}; "
-            "use a file that DiscordChatExporter wrote as JSON."
+            self._leave_out("is nested too deeply")
+        except ImpossibleNumber:
+            self._leave_out("holds a number beyond any meaning")
+        return None
+
+    def _leave_out(self, reason: str) -> None:
+        self._left_out_count += 1
+        if self._left_out_count <= _MOST_NAMED:
+            number = self.read_count + self._left_out_count
+            self._left_out.append(f"essage {number:,} of the export {reason}")
+
+    def _without_some(self) -> ExportUnusable:
+        named = ", m".join(self._left_out)
+        unnamed = self._left_out_count - len(self._left_out)
+        more = f", and {unnamed:,} more are no better" if unnamed else ""
+        return ExportUnusable(
+            f"M{named}{more}: all others are taken; use a file that DiscordChatExporter wrote as "
+            "JSON."
         )
 
     def _read_footer(self) -> None:
@@ -181,8 +230,8 @@ class ExportReader:
         self._json.end()
 
 
-def _no_export(reason: str) -> ExportUnusable:
-    return ExportUnusable(
+def _no_export(reason: str, kind: type[ExportUnusable] = ExportUnusable) -> ExportUnusable:
+    return kind(
         f"This is not an export: {reason}; use a file that DiscordChatExporter wrote as JSON."
     )
 
@@ -190,7 +239,7 @@ def _no_export(reason: str) -> ExportUnusable:
 def _count(value: Any) -> int | None:
     if value is None:
         return None
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_SNOWFLAKE:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LARGEST_ID:
         raise _no_export("its messageCount is not a count")
     return value
 
@@ -201,11 +250,11 @@ def _header_from(channel: Any, guild: Any, exported_at: Any) -> ExportHeader:
     if not isinstance(guild or {}, dict):
         raise _no_export("its guild is not an object")
     guild = guild or {}
-    channel_id = snowflake(channel.get("id"))
+    channel_id = id_in(channel.get("id"))
     if channel_id is None:
         raise _no_export("its channel's id is not a snowflake")
     # Direct messages belong to no guild, which the exporter writes as guild "0".
-    guild_id = 0 if guild.get("id") in (None, "", "0") else snowflake(guild["id"])
+    guild_id = 0 if guild.get("id") in (None, "", "0") else id_in(guild["id"])
     if guild_id is None:
         raise _no_export("its guild's id is not a snowflake")
     return ExportHeader(
@@ -216,6 +265,7 @@ def _header_from(channel: Any, guild: Any, exported_at: Any) -> ExportHeader:
         guild_id,
         _text(guild.get("name")),
         _export_time(exported_at),
+        id_in(channel.get("categoryId")),
     )
 
 

@@ -18,16 +18,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, Protocol
 
+from messages_app.document.parts import ExportEnd, ExportPart, parts_of
 from messages_app.environment import CHECKOUT
 from messages_app.errors import ReadingStopped
-from messages_app.export_parts import ExportEnd, Part, parts_of
 
 # From this size on a process of its own saves more time than its start takes; where there is but
 # one processor it saves none.
 LEAST_BYTES_BESIDE = 16 * 1024 * 1024
 
 _READER = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from messages_app.reading import main; main()"
+    "import sys; sys.path.insert(0, sys.argv[1]); "
+    "from messages_app.document.reader_process import main; main()"
 )
 # Holds a whole batch, so that the other process goes on reading while this one stores.
 _PIPE_BYTES = 1024 * 1024
@@ -38,7 +39,7 @@ _VARIABLES = ("PATH", "LD_LIBRARY_PATH")
 class Reading(Protocol):
     """The parts of an export, of which the last one is its ExportEnd."""
 
-    def next_part(self) -> Part: ...
+    def next_part(self) -> ExportPart: ...
 
     def is_ready(self) -> bool:
         """Tell whether the next part can be had without waiting for whoever writes the export."""
@@ -51,7 +52,7 @@ def reading(stream: BinaryIO) -> Iterator[Reading]:
     if process is None:
         yield _Here(parts_of(stream))
         return
-    beside = _Beside(process)
+    beside = Beside(process)
     try:
         yield beside
     finally:
@@ -59,17 +60,19 @@ def reading(stream: BinaryIO) -> Iterator[Reading]:
 
 
 class _Here:
-    def __init__(self, parts: Iterator[Part]) -> None:
+    def __init__(self, parts: Iterator[ExportPart]) -> None:
         self._parts = parts
 
-    def next_part(self) -> Part:
+    def next_part(self) -> ExportPart:
         return next(self._parts)
 
     def is_ready(self) -> bool:
         return True  # a file keeps nobody waiting
 
 
-class _Beside:
+class Beside:
+    """What `main` writes in a process of its own."""
+
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
         self._process = process
@@ -77,9 +80,9 @@ class _Beside:
         with suppress(OSError):  # beyond what the system grants a user, it is only slower
             fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
-    def next_part(self) -> Part:
+    def next_part(self) -> ExportPart:
         try:
-            part: Part = pickle.load(self._pipe)  # noqa: S301 - our own process wrote it
+            part: ExportPart = pickle.load(self._pipe)  # noqa: S301 - our own process wrote it
         except (EOFError, pickle.UnpicklingError):
             return ExportEnd(ReadingStopped(self._process.wait()))
         return part
@@ -115,7 +118,7 @@ def _started(stream: BinaryIO) -> subprocess.Popen[bytes] | None:
 
 
 def main() -> None:
-    """Write the parts of standard input to standard output, which `_Beside` reads."""
+    """Write the parts of standard input to standard output, which `Beside` reads."""
     try:
         for part in parts_of(sys.stdin.buffer):
             pickle.dump(part, sys.stdout.buffer, pickle.HIGHEST_PROTOCOL)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from messages_app.export_message import ExportedMessage
+from messages_app.document.message import ExportedMessage
 
 # The values of a MessageRow without the names, which would make it twice as costly to pass on.
 Row = tuple[Any, ...]
