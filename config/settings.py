@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from messages_app.database import django_database
+from messages_app.database.connection import django_database
 from messages_app.environment import Settings
 from messages_app.secret_key import stored_secret_key
 

@@ -4,7 +4,7 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from messages_app.web.journal import write_sentences
+from messages_app.web.error_log import write_sentences
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 

@@ -13,10 +13,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-from messages_app.environment import SNOWFLAKE_MAX
 from messages_app.errors import PollerError, UsageError
 from messages_app.models import Channel, Feed, Message, Poll, Revision, Session
 from messages_app.scheduling import check_schedule, reopen_if_unswept
+from messages_app.snowflakes import LARGEST_ID
 from messages_app.windows import Window
 
 # A list that may have millions of rows shows this many of them: counting all takes longer than
@@ -106,6 +106,12 @@ class SessionAdmin(admin.ModelAdmin):
     search_fields = ("title",)
     date_hierarchy = "start_time"
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        """The session; as it stays until it is saved, where it is going to be."""
+        if request.method == "POST" and object_id.isdecimal():
+            Session.objects.locked(int(object_id))
+        return super().get_object(request, object_id, from_field)
+
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         moved = {"start_time", "end_time"} & set(form.changed_data)
@@ -116,7 +122,7 @@ class ChannelForm(forms.ModelForm):
     """A channel, whose id is one that Discord may have given."""
 
     discord_id = forms.IntegerField(
-        label="Discord id", validators=[MinValueValidator(1), MaxValueValidator(SNOWFLAKE_MAX)]
+        label="Discord id", validators=[MinValueValidator(1), MaxValueValidator(LARGEST_ID)]
     )
 
     class Meta:

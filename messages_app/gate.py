@@ -20,14 +20,18 @@ if TYPE_CHECKING:
     Found = tuple[Any, ...]
 
 # The schema that this code was written for; a test compares it with the migrations.
-LATEST_MIGRATION = "0002_search"
+LATEST_MIGRATION = "0009_attempts"
 LATEST_MIGRATION_QUERY = "SELECT max(name) FROM django_migrations WHERE app = 'messages_app'"
 
-# The questions of `SessionQuerySet`: live, to_close, coming. One statement sees one moment.
+# The questions of `SessionQuerySet`: live, to_close (or `ObstacleQuerySet.due`, or closed_after,
+# where a clock was ahead), coming. One statement sees one moment.
 QUESTION = f"""
 SELECT ({LATEST_MIGRATION_QUERY}),
  EXISTS (SELECT 1 FROM messages_app_session WHERE start_time <= {{now}} AND end_time > {{now}}),
- EXISTS (SELECT 1 FROM messages_app_session WHERE closed_at IS NULL AND end_time <= {{now}}),
+ EXISTS (SELECT 1 FROM messages_app_session WHERE closed_at IS NULL AND end_time <= {{now}})
+  OR EXISTS (SELECT 1 FROM messages_app_obstacle WHERE retry_at <= {{now}})
+  OR EXISTS (SELECT 1 FROM messages_app_session
+   WHERE closed_at > {{soon}} AND is_archive IS NOT TRUE){{clocks_differ}},
  {{next_start}}
 """  # noqa: S608 - names of our own only
 NEXT_START = "(SELECT min(start_time) FROM messages_app_session WHERE start_time > {now})"
@@ -38,6 +42,13 @@ LOCK_BYTES_START, LOCK_BYTES = 0x40000000, 512
 TIME_STEP_NS = 2_000_000_000
 # A server that takes longer to answer is left to Django, which waits longer and then complains.
 CONNECT_TIMEOUT_S = 5
+# Readings of clocks that agree may differ by this much: windows.py's CLOCK_SLACK_S.
+CLOCK_SLACK_US = 2_000_000
+# Where the server's clock differs by as much, Django tells it: clock_check.py's REFUSED_FROM_S.
+CLOCKS_DIFFER_S = 30
+CLOCKS_DIFFER = (
+    f" OR abs(extract(epoch FROM clock_timestamp() - %(now)s::timestamptz)) >= {CLOCKS_DIFFER_S}"
+)
 # What the address of a server may hold where libpq and Django read it alike.
 PLAIN_ADDRESS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_:[]")
 # Servers older than this are refused by one of the Django versions that we support.
@@ -58,17 +69,19 @@ def idle_answer(environ: "Mapping[str, str]", now_us: "int | None" = None) -> "s
 
     `now_us` is the time in microseconds since 1970, by default the machine's.
     """
+    is_now = now_us is None
     if now_us is None:
         now_us = time.time_ns() // 1000
     try:
         settings = Settings(environ)
         if not _has_secret_key(settings) or _owes_a_sign_of_life(settings, now_us):
             return None
+        now, soon = _instant(now_us), _instant(now_us + CLOCK_SLACK_US)
         path = settings.sqlite_path
         if path is None:
-            found = _ask_postgresql(settings.database_url, _instant(now_us))
+            found = _ask_postgresql(settings.database_url, now, soon, is_now=is_now)
         else:
-            found = _ask_sqlite(os.path.realpath(path), _instant(now_us))
+            found = _ask_sqlite(os.path.realpath(path), now, soon)
     except Exception:  # whatever is wrong, Django meets it again, and explains it
         return None
     if found is None:
@@ -116,7 +129,7 @@ def _is_plain(text: str) -> bool:
     return text.translate(_AS_ZEROS) in ("0000-00-00 00:00:00", "0000-00-00 00:00:00.000000")
 
 
-def _ask_sqlite(path: str, now: str) -> "Found | None":
+def _ask_sqlite(path: str, now: str, soon: str) -> "Found | None":
     """Given the real path of the file (its -wal stands beside it), read it and write nothing.
 
     SQLite itself would make a -wal and a -shm file for one reader and remove them again, at every
@@ -138,8 +151,10 @@ def _ask_sqlite(path: str, now: str) -> "Found | None":
     connection = _sqlite3.connect(f"file://{quoted}?{mode}", timeout=0, uri=True)
     try:
         next_start = NEXT_START.format(now=":now")
-        question = QUESTION.format(now=":now", next_start=next_start)
-        found: Found = connection.execute(question, {"now": now}).fetchone()
+        question = QUESTION.format(
+            now=":now", soon=":soon", clocks_differ="", next_start=next_start
+        )
+        found: Found = connection.execute(question, {"now": now, "soon": soon}).fetchone()
     finally:
         connection.close()
     if before is not None and _settled(path) != before:
@@ -178,8 +193,11 @@ def _size(path: str) -> int:
         return 0
 
 
-def _ask_postgresql(url: str, now: str) -> "Found | None":
-    """Given DATABASE_URL, ask the server; None where Django might read the address differently."""
+def _ask_postgresql(url: str, now: str, soon: str, *, is_now: bool) -> "Found | None":
+    """Given DATABASE_URL, ask the server; None where Django might read the address differently.
+
+    Where it `is_now`, the server's clock must agree.
+    """
     server, _, rest = url.partition("://")[2].partition("/")
     name, _, options = rest.partition("?")
     if not name or "+" in options or "#" in url or "?" in server or not url.isprintable():
@@ -197,8 +215,13 @@ def _ask_postgresql(url: str, now: str) -> "Found | None":
         cursor = connection.cursor()
         next_start = NEXT_START.format(now="%(now)s")
         as_text = f"to_char({next_start} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
-        question = QUESTION.format(now="%(now)s", next_start=as_text)
-        cursor.execute(question, {"now": f"{now}+00"})
+        question = QUESTION.format(
+            now="%(now)s",
+            soon="%(soon)s",
+            clocks_differ=CLOCKS_DIFFER if is_now else "",
+            next_start=as_text,
+        )
+        cursor.execute(question, {"now": f"{now}+00", "soon": f"{soon}+00"})
         return cursor.fetchone()
     finally:
         connection.close()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from messages_app.exporter import kill_all
+from messages_app.exporter.process import kill_all
 
 # After this the process goes without waiting for a database that does not answer; a transaction
 # that is under way is rolled back all the same.

@@ -29,9 +29,9 @@ def stored_secret_key(state_dir: Path) -> str:
 
 def _read_or_made(path: Path) -> str:
     with suppress(FileNotFoundError):
-        return path.read_text(encoding="ascii").strip()
+        return _read(path).strip()
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(secrets.token_urlsafe(50))
     try:
@@ -40,4 +40,10 @@ def _read_or_made(path: Path) -> str:
         pass
     finally:
         draft.unlink()
-    return path.read_text(encoding="ascii")
+    return _read(path)
+
+
+def _read(path: Path) -> str:
+    """The file's text. Who may write in the folder cannot have root read another file for a key."""
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), encoding="ascii") as file:
+        return file.read()

@@ -1,7 +1,10 @@
 """Unpacks the exporter's archive: nothing leaves its folder, nothing is a link, nothing swells."""
 
+import lzma
 import shutil
 import stat
+import struct
+import warnings
 import zlib
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -13,6 +16,12 @@ from messages_app.installing.release import ARCHITECTURES, PROGRAM
 # The real archives have some 250 files of 90 MB together.
 MAX_FILES = 5000
 MAX_UNPACKED_BYTES = 1024**3
+# RuntimeError is an encrypted entry, or a kind of compression that Python lacks; IndexError is an
+# entry with an empty name, struct.error one that is cut, and UserWarning two that overlap.
+_BROKEN = (
+    *(BadZipFile, UserWarning, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, ValueError, RuntimeError, IndexError, OverflowError),
+)
 _ELF_MAGIC = b"\x7fELF"
 _ELF_MACHINE = slice(18, 20)
 
@@ -24,13 +33,13 @@ def unpack(archive: IO[bytes], folder: Path, machine: str) -> None:
     one of its names or sizes is not what an honest archive has. The folder is then of no use.
     """
     try:
-        with ZipFile(archive) as opened:
+        with warnings.catch_warnings(), ZipFile(archive) as opened:
+            warnings.simplefilter("error", UserWarning)
             entries = opened.infolist()
             _check_sizes(entries)
             for entry in entries:
                 _unpack_entry(opened, entry, folder)
-    except (BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
-        # RuntimeError is an encrypted entry, or a kind of compression that Python lacks.
+    except _BROKEN as error:
         raise ArchiveRefused(f"The archive is not a whole ZIP file ({error}).") from None
     except OSError as error:
         raise ArchiveRefused(f"The archive cannot be unpacked ({error.strerror}).") from None

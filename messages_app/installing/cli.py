@@ -60,31 +60,41 @@ def _parser() -> argparse.ArgumentParser:
         "--sha256", metavar="HEX", help="the archive's digest; without it you are asked to confirm"
     )
     parser.add_argument(
-        "--folder", type=Path, default=FOLDER, metavar="DIR", help=f"install here, not in {FOLDER}"
+        "--folder", default=str(FOLDER), metavar="DIR", help=f"install here, not in {FOLDER}"
     )
     return parser
 
 
 def _run(options: argparse.Namespace) -> str:
-    exporters = InstalledExporters(options.folder)
+    _check_names(options)
+    folder = Path(options.folder)
+    exporters = InstalledExporters(folder, is_the_services=folder.absolute() == FOLDER)
     os.umask(0o022)
     if options.rollback:
         with exporters.locked():
             return f"The exporter is {exporters.roll_back()} again."
     expected = _expected_digest(options.sha256)
     version = _version(options)
-    with exporters.locked(), tempfile.TemporaryFile(dir=options.folder) as archive:
+    with exporters.locked(), tempfile.TemporaryFile(dir=exporters.folder) as archive:
         source = _obtain(options, version, archive)
         _verify(archive, expected, source, release_page(version))
-        folder = exporters.new_folder(version or "archive")
+        unpacked = exporters.new_folder(version or "archive")
         try:
-            unpack(archive, folder, os.uname().machine)
+            unpack(archive, unpacked, os.uname().machine)
         except BaseException:
-            shutil.rmtree(folder)
+            shutil.rmtree(unpacked)
             raise
-        former = exporters.use(folder)
+        former = exporters.use(unpacked)
     kept = f"; the former one ({former}) is kept for --rollback" if former else ""
     return f"Installed the exporter{f' {version}' if version else ''} from {source}{kept}."
+
+
+def _check_names(options: argparse.Namespace) -> None:
+    """Raise UsageError for an option that was given nothing, such as a variable that is not set."""
+    named = {"--from": options.file, "--url": options.url, "--folder": options.folder}
+    for option, given in named.items():
+        if given == "":
+            raise UsageError(f"{option} needs a name.")
 
 
 def _version(options: argparse.Namespace) -> str | None:

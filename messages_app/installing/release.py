@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from messages_app.errors import UsageError
 
-# The release that messages_app/exporter.py was written against.
+# The release that messages_app/exporter/command.py was written against.
 PINNED_VERSION = "2.47"
 PROGRAM = "DiscordChatExporter.Cli"
 _RELEASES = "https://github.com/Tyrrrz/DiscordChatExporter/releases"

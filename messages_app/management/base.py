@@ -12,13 +12,14 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from messages_app.environment import SNOWFLAKE_MAX, Settings, snowflake
+from messages_app.database.outage import outages_explained
+from messages_app.database.schema import check_schema
+from messages_app.environment import CHECKOUT, Settings, is_package
 from messages_app.errors import PollerError, UsageError
 from messages_app.interruption import Interrupted, die_of
 from messages_app.models import Session
-from messages_app.outage import outages_told
 from messages_app.scheduling import DISCORD_TIMES
-from messages_app.schema import check_schema
+from messages_app.snowflakes import LARGEST_ID, id_typed
 
 
 class PollerCommand(BaseCommand):
@@ -46,7 +47,7 @@ class PollerCommand(BaseCommand):
             discard_output()  # whoever read it wants no more of it
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        with outages_told():
+        with outages_explained():
             if self.needs_the_schema:
                 check_schema()
             return super().execute(*args, **options)
@@ -77,6 +78,13 @@ def discard_output() -> None:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
+def own_command() -> list[str]:
+    """The words that start this program again, in a checkout or where it is installed."""
+    if is_package():
+        return [sys.executable, "-I", "-m", "messages_app"]
+    return [sys.executable, f"{CHECKOUT}/manage.py"]
+
+
 def utc_now() -> datetime:
     """The clock of the commands."""
     return datetime.now(UTC)
@@ -87,7 +95,7 @@ def channel_ids(words: list[str]) -> list[int]:
     ids = []
     for word in words:
         try:
-            ids.append(snowflake(word))
+            ids.append(id_typed(word))
         except ValueError as error:
             raise UsageError(f"--channel {word!r} {error}.") from None
     return list(dict.fromkeys(ids))
@@ -96,7 +104,7 @@ def channel_ids(words: list[str]) -> list[int]:
 def found_session(session_id: int) -> Session:
     """Return the session; raise UsageError where there is none of that id."""
     # A number beyond the column's range is refused by some versions of the databases' drivers.
-    session = Session.objects.filter(pk=session_id).first() if session_id <= SNOWFLAKE_MAX else None
+    session = Session.objects.filter(pk=session_id).first() if session_id <= LARGEST_ID else None
     if session is None:
         raise UsageError(f"There is no session {session_id}: `session list` shows those there are.")
     return session

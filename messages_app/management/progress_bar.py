@@ -20,7 +20,7 @@ class ProgressBar:
     """Shows how much of `stream` was read, and what was stored, in one line that is overwritten."""
 
     def __init__(self, path: Path, stream: BinaryIO, terminal: TextIO) -> None:
-        self._name = "".join(char if char.isprintable() else "?" for char in path.name)
+        self._name = printable(path.name)
         self._stream = stream
         self._terminal = terminal
         self._size = os.fstat(stream.fileno()).st_size
@@ -53,3 +53,8 @@ class ProgressBar:
         share = min(os.lseek(self._stream.fileno(), 0, os.SEEK_CUR) / self._size, 1)
         filled = round(share * WIDTH)
         return f"[{'█' * filled}{' ' * (WIDTH - filled)}] {share:4.0%}"
+
+
+def printable(text: str) -> str:
+    """The text with what a terminal might obey, or cannot encode, as question marks."""
+    return "".join(char if char.isprintable() else "?" for char in text)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-import sys
+import shlex
 import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from messages_app.environment import CHECKOUT, Settings
+from messages_app.database.clock import Clocks
+from messages_app.environment import Settings, is_package
 from messages_app.errors import ConfigurationError
+from messages_app.events import Event
 from messages_app.interruption import interruptible
-from messages_app.management.base import PollerCommand, utc_now
+from messages_app.management.base import PollerCommand, own_command, utc_now
 from messages_app.models import Message, Session
-from messages_app.polling import poll_recent
-from messages_app.reporting.events import Event
+from messages_app.polling.poll import poll_recent
 from messages_app.scheduling import add_session
 from messages_app.windows import Window
 
@@ -23,7 +24,7 @@ TITLE = "Demo"
 REPLAY_CHANNELS = (81384788765712384, 81384788765712385)
 # A session that is seen from its beginning to its end in half a minute.
 BEGUN_S, LASTS_S, PERIOD_S = 60, 21, 4
-PACE = {"POLLER_WINDOW": "40", "POLLER_OVERLAP": "5"}
+PACE = {"POLLER_WINDOW": "40", "POLLER_OVERLAP": "5", "POLLER_CLOSING_DELAY": "5"}
 NEWEST_SHOWN = 10
 
 
@@ -55,7 +56,7 @@ class Command(PollerCommand):
                 )
             return {**os.environ, **PACE}, self.poller.channels
         self._say("No Discord token is configured: a replayed conversation stands in for Discord.")
-        replay = f"{sys.executable} {CHECKOUT}/manage.py replay"
+        replay = shlex.join([*own_command(), "replay"])
         own = {"POLLER_EXPORTER": replay, "DISCORD_TOKEN": "replay"}
         return {**os.environ, **PACE, **own}, list(REPLAY_CHANNELS)
 
@@ -64,7 +65,9 @@ class Command(PollerCommand):
         give_up_at = utc_now() + timedelta(seconds=LASTS_S + 60)
         while session.closed_at is None and utc_now() < give_up_at:
             started = time.monotonic()
-            outcome = poll_recent(settings, environ, utc_now, self._show_event, ignore_backoff=True)
+            outcome = poll_recent(
+                settings, environ, Clocks(utc_now), self._show_event, ignore_backoff=True
+            )
             self._say(f"{_clock(utc_now())}  {outcome.sentence}\n")
             session.refresh_from_db()
             if session.closed_at is None:
@@ -83,11 +86,12 @@ class Command(PollerCommand):
             )
 
     def _farewell(self, session: Session) -> str:
+        command = "discord-poller" if is_package() else ".venv/bin/python manage.py"
         return (
             f"\nThe database is {self.poller.database_url}. Type next:\n"
-            f"  .venv/bin/python manage.py session show {session.pk}\n"
-            f"  .venv/bin/python manage.py export_messages --session {session.pk} --format csv\n"
-            "  make help"
+            f"  {command} session show {session.pk}\n"
+            f"  {command} export_messages --session {session.pk} --format csv\n"
+            f"  {'discord-poller help' if is_package() else 'make help'}"
         )
 
     def _show_event(self, event: Event) -> None:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 import sys
 from argparse import ArgumentParser, BooleanOptionalAction
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
 
 from messages_app.errors import UsageError
-from messages_app.export_lines import KEYS, exported_messages
-from messages_app.export_message import author_of
+from messages_app.file_export import (
+    Write,
+    exported_messages,
+    write_csv,
+    write_excel_csv,
+    write_json_lines,
+)
 from messages_app.management.base import PollerCommand, discard_output, found_session
-
-# Writes messages to a stream and returns how many.
-Write = Callable[[Iterable[dict[str, Any]], TextIO], int]
 
 
 class Command(PollerCommand):
@@ -30,7 +30,14 @@ class Command(PollerCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--session", type=int, metavar="ID", help="only this session's")
-        parser.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
+        parser.add_argument(
+            "--format", choices=("jsonl", "csv"), help="jsonl, one JSON object a line, by default"
+        )
+        parser.add_argument(
+            "--excel",
+            action="store_true",
+            help="a CSV table that Excel reads right: with a byte order mark, ids kept as text",
+        )
         parser.add_argument("--output", metavar="FILE", help="a file instead of standard output")
         parser.add_argument(
             "--with-deleted",
@@ -40,53 +47,22 @@ class Command(PollerCommand):
 
     def handle(self, *_args: str, **options: Any) -> str | None:
         session = None if options["session"] is None else found_session(options["session"])
-        is_csv = options["format"] == "csv"
+        is_csv = options["format"] == "csv" or options["excel"]
+        if options["excel"] and options["format"] == "jsonl":
+            raise UsageError("--excel is for a CSV table: leave --format jsonl out.")
         with_deleted = options["with_deleted"]
         if with_deleted is None:
             with_deleted = not is_csv
-        write = write_csv if is_csv else write_json_lines
-        with closing(exported_messages(session, with_deleted=with_deleted)) as messages:
-            if options["output"] is not None:
-                count = _write_file(Path(options["output"]), messages, write)
-                return f"{count} messages written to {options['output']}"
-            with _standard_output() as stream:
-                write(messages, stream)
-            return None
-
-
-def write_json_lines(messages: Iterable[dict[str, Any]], stream: TextIO) -> int:
-    """Write one JSON object a line; return how many. A lone surrogate goes out as its escape."""
-    count = 0
-    for message in messages:
-        count += 1
-        line = json.dumps(message, ensure_ascii=False)
-        if not _is_encodable(line):
-            line = json.dumps(message)
-        stream.write(line + "\n")
-    return count
-
-
-def write_csv(messages: Iterable[dict[str, Any]], stream: TextIO) -> int:
-    """Write a table with a head; lists are JSON in their cell. Return how many rows."""
-    writer = csv.DictWriter(stream, KEYS, lineterminator="\n")
-    writer.writeheader()
-    count = 0
-    for message in messages:
-        count += 1
-        cells = {
-            key: json.dumps(value) if isinstance(value, list) else value
-            for key, value in message.items()
-        }
-        writer.writerow(cells | {"author": author_of(message["author"])[1]})
-    return count
-
-
-def _is_encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        write: Write = write_csv if is_csv else write_json_lines
+        if options["excel"]:
+            write = write_excel_csv
+        messages = exported_messages(session, with_deleted=with_deleted)
+        if options["output"] is not None:
+            count = _write_file(Path(options["output"]), messages, write)
+            return f"{count} messages written to {options['output']}"
+        with _standard_output() as stream:
+            write(messages, stream)
+        return None
 
 
 @contextmanager

@@ -6,19 +6,15 @@ import os
 import sys
 import time
 from argparse import ArgumentParser
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from messages_app.database.clock import clocks_of
+from messages_app.document.parts import unreadable
+from messages_app.document.reader import NoExport
 from messages_app.errors import UsageError
-from messages_app.export_parts import unreadable
-from messages_app.file_import import (
-    STANDARD_INPUT,
-    FileOutcome,
-    files_in,
-    import_file,
-)
 from messages_app.interruption import interruptible
-from messages_app.leases import release_dead
 from messages_app.management.base import (
     PollerCommand,
     channel_ids,
@@ -26,12 +22,24 @@ from messages_app.management.base import (
     parse_time,
     utc_now,
 )
-from messages_app.progress_bar import ProgressBar
-from messages_app.range_import import RangeImport, parts_of
+from messages_app.management.progress_bar import ProgressBar, printable
+from messages_app.polling.file_import import (
+    STANDARD_INPUT,
+    FileOutcome,
+    files_in,
+    import_file,
+)
+from messages_app.polling.leases import release_dead
+from messages_app.polling.range_import import RangeImport, parts_of
+from messages_app.polling.run_folder import Run
 from messages_app.reporting.journal import chosen_report
-from messages_app.runs import Run
+from messages_app.reporting.sessions import session_line
+from messages_app.scheduling import archive, check_title
 from messages_app.tally import Tally
 from messages_app.windows import Window
+
+# How many of the paths that were passed over are named.
+MOST_PASSED_OVER = 10
 
 
 class Command(PollerCommand):
@@ -47,6 +55,11 @@ class Command(PollerCommand):
         parser.add_argument("--end", metavar="ISO", help="the first instant after the range")
         parser.add_argument("--session", type=int, metavar="ID", help="whose channels to import")
         parser.add_argument(
+            "--session-title",
+            metavar="TITLE",
+            help="with files: make a closed session of what they hold, to be looked at on the page",
+        )
+        parser.add_argument(
             "--channel", action="append", default=[], metavar="ID", help="may be repeated"
         )
 
@@ -57,9 +70,16 @@ class Command(PollerCommand):
             raise UsageError("Give either --start and --end, or files.")
         if not is_range and (options["session"] is not None or options["channel"]):
             raise UsageError("--session and --channel go with --start and --end, not with files.")
+        title = options["session_title"]
+        if title is not None:
+            if is_range:
+                raise UsageError("--session-title goes with files, not with --start and --end.")
+            check_title(title)
         with interruptible():
             tally, status = (
-                self._import_range(options) if is_range else self._import_files(options["files"])
+                self._import_range(options)
+                if is_range
+                else self._import_files(options["files"], title)
             )
         self.stdout.write(f"{tally}, in {time.monotonic() - started:.1f} s")
         if status:
@@ -67,39 +87,58 @@ class Command(PollerCommand):
         return None
 
     def _import_range(self, options: dict[str, Any]) -> tuple[Tally, int]:
-        window = self._window(options)
+        clock = clocks_of(utc_now).earliest
+        window = self._window(options, clock())
         session = None if options["session"] is None else found_session(options["session"])
         parts = parts_of(window, session, channel_ids(options["channel"]), self.poller.channels)
         report = chosen_report(os.environ, sys.stderr)
         with Run.of(self.poller) as run:
-            with run.dead_runs() as dead:
-                release_dead(dead)
-            ranges = RangeImport(self.poller, os.environ, run, utc_now, report)
+            release_dead(run)
+            ranges = RangeImport(self.poller, os.environ, run, clock, report)
             ranges.import_parts(parts)
         return ranges.tally, ranges.status
 
-    def _window(self, options: dict[str, Any]) -> Window:
+    def _window(self, options: dict[str, Any], now: datetime) -> Window:
         if options["start"] is None or options["end"] is None:
             raise UsageError("--start and --end go together.")
         start = parse_time(options["start"], "--start", self.poller.time_zone)
         end = parse_time(options["end"], "--end", self.poller.time_zone)
         if end <= start:
             raise UsageError(f"--end ({end.isoformat()}) must be later than --start.")
-        if start > utc_now():
+        if start > now:
             raise UsageError(f"--start ({start.isoformat()}) lies in the future.")
-        return Window(start, min(end, utc_now()))
+        return Window(start, min(end, now))
 
-    def _import_files(self, paths: list[str]) -> tuple[Tally, int]:
+    def _import_files(self, paths: list[str], title: str | None) -> tuple[Tally, int]:
         tally, status = Tally(), 0
-        for path in files_in(paths):
+        spans: dict[int, Window] = {}
+        found = files_in(paths)
+        passed_over = found.passed_over
+        for path in found.files:
             outcome = self._import_one(path)
             tally = tally.plus(outcome.tally)
-            if outcome.warning:
-                self.stderr.write(f"{path}: {outcome.warning}; all of them are imported.")
-            if outcome.failure:
+            if outcome.span:
+                known = spans.get(outcome.channel_id, outcome.span)
+                spans[outcome.channel_id] = known.around(outcome.span)
+            for warning in outcome.warnings:
+                self.stderr.write(f"{path}: {warning}")
+            if isinstance(outcome.failure, NoExport) and path not in found.certain:
+                passed_over.append(str(path))
+            elif outcome.failure:
                 self.stderr.write(f"{path}: {outcome.failure}")
                 status = max(status, outcome.failure.status)
+        if passed_over:
+            self.stderr.write(_passed_over(passed_over))
+        if title is not None:
+            self._make_archive(title, spans)
         return tally, status
+
+    def _make_archive(self, title: str, spans: dict[int, Window]) -> None:
+        if not spans:
+            self.stderr.write("No message came of the files, so there is no session to be made.")
+            return
+        now = utc_now()
+        self.stdout.write(session_line(archive(title, spans, now), now))
 
     def _import_one(self, path: Path) -> FileOutcome:
         try:
@@ -108,6 +147,14 @@ class Command(PollerCommand):
             return FileOutcome(Tally(), failure=unreadable(error))
         with stream, ProgressBar(path, stream, sys.stderr) as bar:
             return import_file(stream, bar.show)
+
+
+def _passed_over(paths: list[str]) -> str:
+    """One line that names what in the folders was no export."""
+    named = ", ".join(printable(path) for path in sorted(paths)[:MOST_PASSED_OVER])
+    unnamed = len(paths) - MOST_PASSED_OVER
+    more = f" and {unnamed:,} more" if unnamed > 0 else ""
+    return f"Passed over, since they are no exports: {named}{more}."
 
 
 def open_export(path: Path) -> BinaryIO:

@@ -12,9 +12,9 @@ from django.core.management.commands import migrate
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from messages_app.database_backup import back_up
-from messages_app.outage import outages_told
-from messages_app.schema import applied_migration
+from messages_app.database.backup import back_up
+from messages_app.database.outage import outages_explained
+from messages_app.database.schema import applied_migration
 
 
 class Command(migrate.Command):
@@ -34,7 +34,7 @@ class Command(migrate.Command):
         return super().execute(*args, **options)
 
     def handle(self, *args: Any, **options: Any) -> str | None:
-        with outages_told():
+        with outages_explained():
             is_dry = options["plan"] or options["check_unapplied"]
             if options["backup"] and not is_dry and _changes_stored_data(options):
                 backup = back_up(Path(connection.settings_dict["NAME"]))

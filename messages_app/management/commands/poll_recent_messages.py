@@ -7,11 +7,12 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
+from messages_app.database.clock import clocks_of
 from messages_app.errors import PollerError
+from messages_app.events import run_done, run_failed
 from messages_app.interruption import interruptible
 from messages_app.management.base import PollerCommand, utc_now
-from messages_app.polling import poll_recent
-from messages_app.reporting.events import run_done, run_failed
+from messages_app.polling.poll import poll_recent
 from messages_app.reporting.journal import chosen_report, is_journal
 from messages_app.reporting.signs_of_life import SignsOfLife
 
@@ -43,7 +44,11 @@ class Command(PollerCommand):
     def handle(self, *_args: str, **options: Any) -> str | None:
         with interruptible():
             outcome = poll_recent(
-                self.poller, os.environ, utc_now, self._report, ignore_backoff=options["now"]
+                self.poller,
+                os.environ,
+                clocks_of(utc_now),
+                self._report,
+                ignore_backoff=options["now"],
             )
         self._signs_of_life.outcome = outcome
         if is_journal(os.environ):

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from messages_app.interruption import interruptible
 from messages_app.management.base import PollerCommand, utc_now
-from messages_app.pruning import (
+from messages_app.polling.pruning import (
     old_messages,
     old_polls,
     prune_dead_runs,

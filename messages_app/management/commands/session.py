@@ -1,4 +1,4 @@
-"""Schedules sessions: add, list, show, edit, end."""
+"""Schedules sessions: add, list, show, edit, end; retry reads again what was left out."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from messages_app.management.base import (
     utc_now,
 )
 from messages_app.models import Session
+from messages_app.polling.obstacles import retry_all
 from messages_app.reporting.sessions import session_details, session_line
 from messages_app.scheduling import add_session, edit_session, end_session
 from messages_app.windows import Window
@@ -33,6 +34,8 @@ class Command(PollerCommand):
         add.add_argument("title")
         _add_options(add, is_new=True)
         actions.add_parser("list", help="list the sessions, the newest first")
+        retry = "read again at the next poll what the exporter could not parse"
+        actions.add_parser("retry", help=retry)
         for action, text in (
             ("show", "show a session: its channels, coverage and gaps"),
             ("edit", "change a session"),
@@ -51,6 +54,10 @@ class Command(PollerCommand):
             return "\n".join(session_line(session, now) for session in Session.objects.all()) or (
                 "No session is scheduled: add one with `session add`."
             )
+        if action == "retry":
+            count = retry_all(now)
+            places = "1 place is" if count == 1 else f"{count} places are"
+            return f"{places} read again at the next poll." if count else "No message is left out."
         if action == "add":
             return f"Added: {session_line(self._add(options), now)}"
         session = found_session(options["id"])
@@ -67,6 +74,7 @@ class Command(PollerCommand):
             options["title"],
             Window(self._time(options, "start"), self._time(options, "end")),
             channel_ids(options["channel"]),
+            fallback=self.poller.channels,
             allow_overlap=options["allow_overlap"],
         )
 
