@@ -3,25 +3,38 @@
 PYTHON3 ?= python3
 VENV := .venv
 PYTHON := $(VENV)/bin/python
+# A test that hangs fails by its name after these seconds, and the others run on.
+HANGS_AFTER_S := 300
+PYTEST = -m pytest --override-ini faulthandler_timeout=$(HANGS_AFTER_S) \
+	--override-ini faulthandler_exit_on_timeout=true
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-oldest lint format requirements clean
 
-help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | sort | expand -t 18
+# A line of `##@` names the group of the targets after it; a target's own `##` tells what it is for.
+help:
+	@awk -F ':.*## ' 'FNR == 1 { group = "Other" } /^##@ / { group = substr($$0, 5) } \
+		/^##@ / && !(group in targets) { order[++groups] = group; targets[group] = "" } \
+		/^[a-z-]+:.*## / { targets[group] = targets[group] sprintf("  %-14s %s\n", $$1, $$2) } \
+		END { for (i = 1; i <= groups; i++) printf "%s\n%s", order[i], targets[order[i]] }' \
+		$(MAKEFILE_LIST)
 
+##@ See it
 run: $(VENV)/run ## poll a session before your eyes (a replayed one where no token is set)
 	$(PYTHON) manage.py migrate --verbosity 0
 	$(PYTHON) manage.py demo
 
+##@ Work on it
 test: $(VENV)/dev ## run all tests, on SQLite and on a private PostgreSQL
 	packaging/needs-package postgresql 'ls /usr/lib/postgresql/*/bin/initdb'
-	$(PYTHON) -m pytest -n 2
-	$(PYTHON) -m tests.postgresql $(PYTHON) -m pytest -n 2
+	$(PYTHON) $(PYTEST) -n 2
+	$(PYTHON) -m tests.postgresql $(PYTHON) $(PYTEST) -n 2
 
+##@ Test it on other ground
 test-oldest: $(VENV)/oldest ## run the tests on the oldest Django and the oldest libraries of the web side
-	$(VENV)/oldest/bin/python -m pytest -n 2 -m 'not simulation'
+	$(VENV)/oldest/bin/python $(PYTEST) -n 2 -m 'not simulation'
 
+##@ Work on it
 lint: $(VENV)/browser ## check style and types
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check

@@ -1,3 +1,4 @@
+##@ Measure it
 .PHONY: bench
 bench: $(VENV)/dev ## measure what is promised about speed; 10 minutes and more (writes docs/performance.*)
 	packaging/needs-package postgresql 'ls /usr/lib/postgresql/*/bin/initdb'

@@ -4,6 +4,7 @@ DEB_FOLDER ?= build/deb
 
 .PHONY: deb lint-deb
 
+##@ Package it
 deb: ## build the Debian package and its source package into build/deb
 	@packaging/needs-package build-essential 'dpkg --status build-essential'
 	@packaging/needs-package debhelper 'command -v dh'

@@ -3,7 +3,7 @@
 _discord_poller() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="poll_recent_messages import_messages export_messages session status doctor
-        prune demo install-exporter migrate createsuperuser changepassword help"
+        prune fill demo invite exporter install-exporter migrate createsuperuser changepassword help"
     local command=${COMP_WORDS[1]} words=
 
     COMPREPLY=()
@@ -26,16 +26,17 @@ _discord_poller() {
     esac
     case $command in
     poll_recent_messages) words="--now" ;;
-    import_messages) words="--start --end --session --channel" ;;
-    export_messages) words="--session --format --output --with-deleted --no-with-deleted" ;;
+    import_messages) words="--start --end --session --channel --session-title" ;;
+    export_messages) words="--session --format --excel --output --with-deleted --no-with-deleted" ;;
     migrate) words="--no-backup" ;;
     status) words="--json" ;;
-    doctor) words="--offline" ;;
+    doctor) words="--offline --exporter" ;;
     prune) words="--dry-run" ;;
+    exporter) words="--channel --after --before --format --output --utc --markdown" ;;
     install-exporter) words="--version --from --url --sha256 --rollback --folder" ;;
     session)
         if [ "$COMP_CWORD" -eq 2 ]; then
-            words="add list show edit end"
+            words="add list show edit end retry"
         else
             case ${COMP_WORDS[2]} in
             add) words="--start --end --channel --allow-overlap" ;;

@@ -28,7 +28,7 @@ SYSTEM_PYTHON ?= /usr/bin/python3
 service_python ?= $(pkglibdir)/venv/bin/python3
 
 UNITS = poller.target poller.timer poller.service poller-migrate.service poller-prune.timer \
-	poller-prune.service
+	poller-prune.service poller-fill.service
 credentials_dropin = $(unitdir)/run-credentials-poller.service.mount.d
 # What an operator may have enabled.
 ENABLED = poller.target poller.timer poller-web.socket
@@ -36,6 +36,7 @@ fill_in = sed -e 's|@PYTHON@|$(service_python)|g' -e 's|@pkglibdir@|$(pkglibdir)
 
 .PHONY: install install-application install-files uninstall may-uninstall test-system test-system-host
 
+##@ Install it
 install: install-application install-files ## install below prefix=/usr/local, with a private Python environment
 	@$(if $(DESTDIR),:,printf '%s\n' $(next_steps))
 
@@ -57,7 +58,7 @@ install-files:
 		$(mandir)/man8 $(completionsdir) $(monitoringdir) $(sysconfdir)/discord-poller,'$(DESTDIR)$(dir)')
 	$(INSTALL_DATA) systemd/poller.target systemd/poller.timer systemd/poller-prune.timer \
 		'$(DESTDIR)$(unitdir)'
-	for unit in poller.service poller-migrate.service poller-prune.service; do \
+	for unit in poller.service poller-migrate.service poller-prune.service poller-fill.service; do \
 		$(fill_in) systemd/$$unit.in > '$(DESTDIR)$(unitdir)'/$$unit || exit; \
 		chmod 644 '$(DESTDIR)$(unitdir)'/$$unit || exit; \
 	done
@@ -95,8 +96,10 @@ uninstall: ## remove what install put there; settings, token and database stay
 		'$(DESTDIR)$(mandir)/man8/discord-poller.8' '$(DESTDIR)$(completionsdir)/discord-poller'
 	rm -rf '$(DESTDIR)$(credentials_dropin)' '$(DESTDIR)$(docdir)' '$(DESTDIR)$(datarootdir)/discord-poller' '$(DESTDIR)$(pkglibdir)' '$(DESTDIR)$(pkglibdir).new' '$(DESTDIR)$(pkglibdir).old'
 
+##@ Test it on other ground
+test-system: HANGS_AFTER_S := 1200
 test-system: test-system-host $(VENV)/dev ## boot Debian 12 and 13 and drive an installation there (as root; 10 minutes)
-	$(PYTHON) -m pytest --override-ini addopts=--strict-markers -n 6 tests/system
+	$(PYTHON) $(PYTEST) --override-ini addopts=--strict-markers -n 6 tests/system
 
 # First of all, so that nobody waits for the rest before reading that it takes root.
 test-system-host:

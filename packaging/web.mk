@@ -4,6 +4,7 @@ WEB_PORT ?= 8365
 
 .PHONY: web test-browser install-web-files uninstall-web-files
 
+##@ See it
 web: $(VENV)/web ## serve the web pages of this checkout on http://localhost:8365 (WEB_PORT)
 	$(PYTHON) manage.py migrate --verbosity 0
 	@test -e var/operator || { echo 'First make an account for yourself:' && \
@@ -11,11 +12,12 @@ web: $(VENV)/web ## serve the web pages of this checkout on http://localhost:836
 	@echo 'Serving http://localhost:$(WEB_PORT) - Ctrl+C ends it.'
 	$(PYTHON) -I messages_app/web/serve.py --bind 127.0.0.1:$(WEB_PORT)
 
+##@ Test it on other ground
 test-browser: $(VENV)/browser ## drive the web pages with a headless Chromium, and through nginx and Caddy
 	packaging/needs-package chromium 'command -v chromium'
 	packaging/needs-package nginx-light 'command -v nginx || ls /usr/sbin/nginx'
 	packaging/needs-package caddy 'command -v caddy'
-	$(PYTHON) -m pytest --override-ini addopts=--strict-markers tests/browser
+	$(PYTHON) $(PYTEST) --override-ini addopts=--strict-markers tests/browser
 
 $(VENV)/web: requirements/web.txt
 	packaging/make-venv $(PYTHON3) $(VENV) $<
@@ -35,7 +37,7 @@ install-web-files:
 	$(fill_in) systemd/poller-web.service.in > '$(DESTDIR)$(unitdir)/poller-web.service'
 	chmod 644 '$(DESTDIR)$(unitdir)/poller-web.service'
 	$(INSTALL_DATA) systemd/discord-poller-web.sysusers '$(DESTDIR)$(sysusersdir)/discord-poller-web.conf'
-	$(INSTALL_DATA) docs/web.md docs/api.md packaging/nginx.conf packaging/Caddyfile '$(DESTDIR)$(docdir)'
+	$(INSTALL_DATA) docs/web.md docs/api.md docs/security.md packaging/nginx.conf packaging/Caddyfile '$(DESTDIR)$(docdir)'
 
 uninstall-web-files:
 	rm -f '$(DESTDIR)$(unitdir)/poller-web.socket' '$(DESTDIR)$(unitdir)/poller-web.service' \
