@@ -62,6 +62,7 @@ class Commands:
             "POLLER_STATE_DIR": str(self.state),
             "POLLER_EXPORTER": REPLAY,
             "DISCORD_TOKEN": "the.test.token",
+            "POLLER_CLOSING_DELAY": "30",
         }
 
     def __call__(self, *arguments: str, status: int = 0, **environ: str) -> str:

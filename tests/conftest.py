@@ -53,6 +53,7 @@ def environ(database_url: str, tmp_path: Path) -> dict[str, str]:
         "POLLER_STATE_DIR": str(tmp_path / "state"),
         "POLLER_EXPORTER": REPLAY,
         "DISCORD_TOKEN": "the.test.token",
+        "POLLER_CLOSING_DELAY": "30",
     }
 
 
@@ -71,5 +72,5 @@ def commands(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comma
 def reading_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are read by the importing process as if they were small, or as if they were large."""
     least = 0 if request.param == "read beside" else sys.maxsize
-    monkeypatch.setattr("messages_app.reading.LEAST_BYTES_BESIDE", least)
+    monkeypatch.setattr("messages_app.document.reader_process.LEAST_BYTES_BESIDE", least)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})

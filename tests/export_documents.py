@@ -4,7 +4,7 @@ import io
 import json
 from typing import Any
 
-from messages_app.export_file import ExportedMessage, ExportReader
+from messages_app.document.reader import ExportedMessage, ExportReader
 
 Json = dict[str, Any]
 

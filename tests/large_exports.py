@@ -26,7 +26,7 @@ def write_export(
 ) -> Path:
     """Write `count` messages, from the `first`-th on, two a second since `start`.
 
-    `edited` is put behind every text.
+    `edited` is put behind every text, which is told as edited then.
     """
     with path.open("w", encoding="utf-8") as file:
         write_to(file, count, first=first, channel_id=channel_id, edited=edited, start=start)
@@ -80,6 +80,9 @@ def _message(number: int, moment: datetime, edited: str) -> str:
     return _TEMPLATE % {
         "id": FIRST_ID + number * 4096,
         "timestamp": moment.isoformat(timespec="milliseconds"),
+        "edited_at": f'"{(moment + STEP).isoformat(timespec="milliseconds")}"'
+        if edited
+        else "null",
         "content": f"{number}: {words}{edited}",
         "author_id": 200000000000000000 + author,
         "author": author,
@@ -90,7 +93,7 @@ _TEMPLATE = """    {
       "id": "%(id)d",
       "type": "Default",
       "timestamp": "%(timestamp)s",
-      "timestampEdited": null,
+      "timestampEdited": %(edited_at)s,
       "callEndedTimestamp": null,
       "isPinned": false,
       "content": "%(content)s",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections.abc import Callable
@@ -10,16 +11,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from messages_app.database.clock import Clocks
 from messages_app.environment import Settings
+from messages_app.events import Event, RunOutcome
 from messages_app.models import Feed, Message, Session
-from messages_app.polling import RunOutcome, poll_recent
+from messages_app.polling.poll import poll_recent
 from messages_app.replay.scenario import ChannelScript, Scenario
-from messages_app.reporting.events import Event
 from messages_app.scheduling import add_session
-from messages_app.windows import Window
+from messages_app.windows import VISIBLE_AFTER, Window
 
 START = datetime(2026, 5, 1, 18, 0, tzinfo=UTC)
 FOREVER = datetime(2027, 1, 1, tzinfo=UTC)
+
+
+def covered_at(seconds: float) -> datetime:
+    """Up to when what is polled at this time counts."""
+    return at(seconds) - VISIBLE_AFTER
 
 
 def at(seconds: float) -> datetime:
@@ -40,6 +47,10 @@ class Simulation:
     events: list[Event] = field(default_factory=list)
     # How far the poller's clock is ahead of Discord's, in seconds, at a true time.
     clock_error_s: Callable[[float], float] = lambda _true_s: 0.0
+    # Whether the database's server tells the run the true time, too.
+    is_true_time_known: bool = False
+    # What others do when a run looks at the clock for the n-th time, from 0.
+    meanwhile: Callable[[int], None] = lambda _n: None
 
     def channel(self, channel_id: int) -> ChannelScript:
         return self.scenario.channel(str(channel_id))
@@ -69,7 +80,14 @@ class Simulation:
             **settings,
         }
         now = self.poller_clock(true_s)
-        return poll_recent(Settings(environ), environ, lambda: now, self.events.append)
+        ahead = at(true_s) - now if self.is_true_time_known else timedelta(0)
+        looks = itertools.count()
+
+        def host() -> datetime:
+            self.meanwhile(next(looks))
+            return now
+
+        return poll_recent(Settings(environ), environ, Clocks(host, ahead), self.events.append)
 
     def poller_clock(self, true_s: float) -> datetime:
         """What the poller takes this time for."""
@@ -81,6 +99,7 @@ class Simulation:
         return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
     def asked_windows(self) -> list[Window]:
+        """What was asked for, but for probes, whose messages are only looked at."""
         return [
             Window(
                 *(
@@ -89,6 +108,7 @@ class Simulation:
                 )
             )
             for call in self.calls()
+            if "/probe-" not in call["argv"][call["argv"].index("--output") + 1]
         ]
 
     def truth(self) -> dict[int, str]:

@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from messages_app.admin import LISTED_ROWS
-from messages_app.models import Channel, Feed, Message, Poll, Revision, Session
+from messages_app.models import Channel, Feed, Message, Obstacle, Poll, Revision, Session
 from messages_app.windows import Coverage, Window
 
 SIX = datetime(2026, 5, 1, 18, tzinfo=UTC)
@@ -189,6 +189,49 @@ def test_a_closed_session_opens_again_where_it_has_more_to_read(
     session.refresh_from_db()
     assert session.closed_at is None
     assert not any(feed.swept.windows for feed in session.feeds.all()) or "channels" in changes
+
+
+def test_another_channel_in_a_row_is_another_feed(admin: Client) -> None:
+    session = closed_session()
+    [feed] = session.feeds.all()
+    Feed.objects.update(
+        longest_window_s=60,
+        failures=3,
+        next_attempt_at=EIGHT,
+        error_kind="exporter-crashed",
+        error="It broke.",
+        polled_at=EIGHT,
+        lease_holder="anna:1",
+        lease_until=EIGHT,
+    )
+    Obstacle.objects.create(
+        feed=feed, words="broke", found_at=EIGHT, low=SIX, high=EIGHT, left=SIX, back=0, reach=0
+    )
+    polled = make_poll(feed=feed)
+    Channel.objects.create(pk=202)
+    other = Feed.objects.create(session=make_other(), channel_id=201, error="Stays.")
+
+    form = session_form(feeds=[feed]) | {"feeds-0-channel": "202"}
+    assert admin.post(f"{ADMIN}/session/{session.pk}/change/", form).status_code == 302
+
+    [changed] = session.feeds.all()
+    untouched = Feed(session=session, channel_id=202)
+    for field in Feed._meta.concrete_fields:
+        if field.name != "id":
+            assert getattr(changed, field.attname) == getattr(untouched, field.attname), field.name
+    assert not changed.obstacles.exists()
+    polled.refresh_from_db()
+    assert (polled.feed, polled.channel_id) == (None, 201)
+    session.refresh_from_db()
+    assert session.closed_at is None
+    other.refresh_from_db()
+    assert other.error == "Stays."
+
+
+def make_other() -> Session:
+    return Session.objects.create(
+        title="Other", start_time=EIGHT, end_time=EIGHT + timedelta(hours=1)
+    )
 
 
 def test_progress_is_shown_and_cannot_be_typed(admin: Client) -> None:

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from messages_app import errors
+from messages_app import errors, events
 from messages_app.environment import CHECKOUT
 from messages_app.errors import PollerError
-from messages_app.reporting import events
 
 CATALOGUE = Path(CHECKOUT) / "systemd/discord-poller.catalog"
 # What the records carry besides the fields that journald itself adds.

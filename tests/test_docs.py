@@ -17,8 +17,10 @@ from django.core.management import load_command_class
 from django.core.management.base import BaseCommand
 
 from messages_app import errors
-from messages_app.environment import CHECKOUT, NAMES
+from messages_app.environment import CHECKOUT, ROWS
 from messages_app.errors import PollerError
+from messages_app.exporter.cli import _parser as exporter_parser
+from messages_app.file_export import KEYS
 from messages_app.installing.cli import _parser as installer_parser
 from messages_app.management import commands
 from messages_app.reporting.timer import TimerState
@@ -30,6 +32,8 @@ from tests.test_catalogue import FIELDS, message_ids
 DOCS = Path(CHECKOUT) / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 COMMANDS = sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
+# What runs without Django, and its parser.
+PROGRAMS = {"install-exporter": installer_parser, "exporter": exporter_parser}
 # Django documents its own command.
 DJANGOS_OWN = {"migrate": {"--no-backup"}}
 
@@ -50,8 +54,8 @@ def rows(text: str) -> list[list[str]]:
 
 
 def parser_of(command: str) -> argparse.ArgumentParser:
-    if command == "install-exporter":
-        return installer_parser()
+    if command in PROGRAMS:
+        return PROGRAMS[command]()
     return load_command_class("messages_app", command).create_parser("manage.py", command)
 
 
@@ -71,21 +75,22 @@ def words_of(command: str) -> set[str]:
     djangos = {_word(action) for action in BaseCommand().create_parser("", "")._actions}
     if command in DJANGOS_OWN:
         return words & DJANGOS_OWN[command]
-    return words - ({"-h"} if command == "install-exporter" else djangos)
+    return words - ({"-h"} if command in PROGRAMS else djangos)
 
 
 def options_of(command: str) -> set[str]:
-    """Its options, in all spellings, less those that every command has."""
+    """Its options, in all long spellings, less those that every command has."""
     options = words_of(command)
     actions = all_actions(parser_of(command))
-    return {o for a in actions if _word(a) in options for o in a.option_strings}
+    spellings = {o for a in actions if _word(a) in options for o in a.option_strings}
+    return {spelling for spelling in spellings if spelling.startswith("--")}
 
 
 def _word(action: argparse.Action) -> str:
     return action.option_strings[0] if action.option_strings else str(action.metavar or action.dest)
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "install-exporter"])
+@pytest.mark.parametrize("command", [*COMMANDS, *PROGRAMS])
 def test_every_command_is_documented_with_its_arguments(command: str) -> None:
     section = sections(page("commands.md"))[command]
     documented = {re.split(r"[` ]", row[0].strip("`"))[0] for row in rows(section)} - {
@@ -96,7 +101,7 @@ def test_every_command_is_documented_with_its_arguments(command: str) -> None:
 
 
 def test_no_command_is_documented_that_is_not_there() -> None:
-    assert set(sections(page("commands.md"))) == {*COMMANDS, "install-exporter"}
+    assert set(sections(page("commands.md"))) == {*COMMANDS, *PROGRAMS}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -105,7 +110,7 @@ def test_every_commands_help_has_an_example(command: str) -> None:
         assert f"Example: {command}" in re.sub(r"\s+", " ", parser_of(command).format_help())
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "install-exporter"])
+@pytest.mark.parametrize("command", [*COMMANDS, *PROGRAMS])
 def test_the_manual_has_every_command_with_its_options(command: str) -> None:
     text = (Path(CHECKOUT) / "packaging/discord-poller.8").read_text(encoding="utf-8")
     section = text.replace("\\-", "-").partition(".SH COMMANDS")[2].partition(".SH UNITS")[0]
@@ -114,7 +119,7 @@ def test_the_manual_has_every_command_with_its_options(command: str) -> None:
     assert set(re.findall(r"--[a-z0-9-]+", "".join(entries))) == options_of(command)
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "install-exporter"])
+@pytest.mark.parametrize("command", [*COMMANDS, *PROGRAMS])
 def test_the_completion_has_every_command_with_its_options(command: str) -> None:
     assert completed(command[:-1]) == {command}
     subcommands = completed(command, "") if command == "session" else {""}
@@ -138,7 +143,12 @@ def completed(*words: str) -> set[str]:
 
 def test_every_setting_is_documented_with_its_default() -> None:
     documented = {row[0].strip("`"): row[1].strip("`") for row in rows(page("settings.md"))[1:]}
-    assert documented == {name: default for name, (default, _meaning) in NAMES.items()}
+    assert documented == {name: row.default for name, row in ROWS.items()}
+
+
+def test_every_setting_is_documented_with_its_meaning() -> None:
+    for name, _default, words in rows(page("settings.md"))[1:]:
+        assert words.replace("`", "").startswith(ROWS[name.strip("`")].meaning), name
 
 
 def test_the_version_is_the_same_everywhere() -> None:
@@ -156,6 +166,11 @@ def error_classes() -> list[type[PollerError]]:
         for value in vars(errors).values()
         if isinstance(value, type) and issubclass(value, PollerError)
     ]
+
+
+def test_every_key_of_the_exported_data_is_documented() -> None:
+    keys = page("api.md").partition("the keys of `export_messages`: ")[2]
+    assert re.findall(r"`(\w+)`", keys)[: len(KEYS)] == list(KEYS)
 
 
 def test_every_exit_status_is_documented_with_its_kind() -> None:
@@ -210,3 +225,14 @@ def test_links_between_the_pages_lead_somewhere(path: Path) -> None:
     # A picture is made by its own target, and may not be there yet.
     targets: list[str] = re.findall(r"(?<!!)\[[^]]+\]\(([^)#:]+)\)", path.read_text("utf-8"))
     assert [target for target in targets if not (DOCS / target).exists()] == []
+
+
+def test_make_help_lists_every_target_under_its_group() -> None:
+    makefiles = [Path(CHECKOUT) / "Makefile", *(Path(CHECKOUT) / "packaging").glob("*.mk")]
+    told = re.findall(r"^([a-z-]+):.*## ", "\n".join(map(Path.read_text, makefiles)), re.MULTILINE)
+    shown = subprocess.run(
+        ["make", "--silent", "help"], cwd=CHECKOUT, check=True, capture_output=True, text=True
+    ).stdout
+    assert sorted(re.findall(r"^  ([a-z-]+) ", shown, re.MULTILINE)) == sorted(told)
+    groups = re.findall(r"^(\w.*)$", shown, re.MULTILINE)
+    assert len(groups) == len(set(groups)) and "Other" not in groups

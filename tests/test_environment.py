@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from messages_app.environment import NAMES, SNOWFLAKE_MAX, Settings, snowflake
+from messages_app.environment import ROWS, Row, Settings
 from messages_app.errors import ConfigurationError
 from tests.commands import Manage
 
@@ -47,11 +47,20 @@ def test_without_any_setting_the_defaults_hold() -> None:
 
 
 def test_a_setting_that_is_there_but_empty_has_its_default() -> None:
-    poller = settings(**dict.fromkeys(NAMES, ""))
+    poller = settings(**dict.fromkeys(ROWS, ""))
 
     assert poller.window_s == 30
-    assert poller.exporter == "DiscordChatExporter.Cli"
+    assert poller.exporter == ""
     assert poller.token() is None
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS.values() if row.parse], ids=lambda row: row.name
+)
+def test_a_default_can_be_written_down(row: Row) -> None:
+    assert row.attribute
+    typed = getattr(settings(**{row.name: row.default}), row.attribute)
+    assert row.name == "DATABASE_URL" or typed == getattr(settings(), row.attribute)
 
 
 @pytest.mark.parametrize("name", IMPOSSIBLE)
@@ -111,18 +120,6 @@ def test_host_names_are_separated_by_commas() -> None:
         "a.example",
         "b.example",
     ]
-
-
-@pytest.mark.parametrize(
-    "text", ["", "0", "-1", "1.0", "٣", "abc", str(SNOWFLAKE_MAX + 1), "9" * 5000]
-)
-def test_what_is_no_discord_id_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is not a Discord id"):
-        snowflake(text)
-
-
-def test_the_largest_discord_id_is_taken() -> None:
-    assert snowflake(str(SNOWFLAKE_MAX)) == SNOWFLAKE_MAX
 
 
 def test_the_state_folder_is_the_setting_then_systemds_then_the_checkouts() -> None:

@@ -20,17 +20,24 @@ from django.db.migrations.loader import MigrationLoader
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from messages_app.database.clock import Clocks
+from messages_app.database.schema import check_schema
 from messages_app.environment import Settings
 from messages_app.errors import PollerError
-from messages_app.gate import LATEST_MIGRATION, idle_answer
+from messages_app.gate import CLOCKS_DIFFER_S, LATEST_MIGRATION, idle_answer
 from messages_app.models import Session
-from messages_app.polling import poll_recent
-from messages_app.schema import check_schema
+from messages_app.polling.clock_check import REFUSED_FROM_S
+from messages_app.polling.poll import poll_recent
+from messages_app.windows import CLOCK_SLACK_S
 from tests.commands import MANAGE, Manage
 
 NOW = datetime(2026, 5, 1, 18, 0, 0, 250_000, tzinfo=UTC)
 AN_HOUR = timedelta(hours=1)
 NOTHING_SCHEDULED = "No session is live, and none is scheduled."
+A_CHANNEL = (
+    "INSERT INTO messages_app_channel (discord_id, name, category, guild_name)"
+    " VALUES (1, '', '', '')"
+)
 
 # Holds a SQLite file in the way that its argument says until it is told to end.
 HOLDER = """
@@ -153,15 +160,36 @@ class Situation:
             check_schema()
             before = list(Session.objects.order_by("pk").values())
             outcome = poll_recent(
-                Settings(self.environ), self.environ, lambda: self.now, events.append
+                Settings(self.environ), self.environ, Clocks(lambda: self.now), events.append
             )
             if events or before != list(Session.objects.order_by("pk").values()):
+                return None
+            # One without channels stays open for a day: the gate asks for no channels.
+            if Session.objects.to_close(self.now).exists():
                 return None
         except (PollerError, DatabaseError, ValueError, TypeError):  # the last two: odd times
             return None
         finally:
             connection.close()
         return outcome.sentence
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize(
+    ("ahead_s", "is_idle"), [(-31, False), (-25, True), (25, True), (31, False)]
+)
+def test_a_host_whose_clock_is_not_the_servers_asks_django(
+    environ: dict[str, str],
+    transactional_db: None,
+    monkeypatch: pytest.MonkeyPatch,
+    ahead_s: int,
+    is_idle: bool,
+) -> None:
+    wrong_ns = time.time_ns() + ahead_s * 1_000_000_000
+    monkeypatch.setattr("messages_app.gate.time.time_ns", lambda: wrong_ns)
+    let_go()
+    assert (idle_answer(environ) == NOTHING_SCHEDULED) is is_idle
+    assert CLOCKS_DIFFER_S == REFUSED_FROM_S
 
 
 def test_the_latest_migration_is_the_one_that_the_gate_expects() -> None:
@@ -193,6 +221,21 @@ def test_a_session_that_is_over_is_handed_over_until_it_is_closed(environ: dict[
     schedule((NOW - AN_HOUR, NOW), closed=True)
     assert idle_answer(environ, us(NOW)) == NOTHING_SCHEDULED
     assert idle_answer(environ, us(NOW) - 1) is None
+
+
+def test_a_session_that_was_closed_in_the_future_is_handed_over(environ: dict[str, str]) -> None:
+    schedule((NOW - AN_HOUR, NOW), closed=True)
+    possible = NOW + timedelta(seconds=CLOCK_SLACK_S)
+    for closed_at, is_idle in ((possible, True), (possible + timedelta(microseconds=1), False)):
+        Session.objects.update(closed_at=closed_at)
+        let_go()
+        situation = Situation(environ, NOW)
+        assert (situation.gate() is not None, situation.django() is not None) == (is_idle, is_idle)
+
+    Session.objects.update(is_archive=True, closed_at=NOW + AN_HOUR)
+    let_go()
+    situation = Situation(environ, NOW)
+    assert situation.gate() == situation.django() is not None, "an archive is never polled"
 
 
 def test_the_command_says_the_same_with_and_without_the_gate(manage: Manage) -> None:
@@ -466,7 +509,7 @@ def test_an_idle_tick_writes_nothing(environ: dict[str, str], file: Path) -> Non
 def test_an_idle_tick_writes_nothing_while_another_program_has_written(
     environ: dict[str, str], file: Path
 ) -> None:
-    with held(file, "INSERT INTO messages_app_channel VALUES (1, '', '', 0, '')"):
+    with held(file, A_CHANNEL):
         assert file.with_name("db.sqlite3-wal").stat().st_size
         before = snapshot(file.parent)
         assert idle_tick(environ | url(file)) == f"{NOTHING_SCHEDULED}\n"
@@ -492,7 +535,7 @@ def test_an_idle_tick_after_a_crash_reads_what_it_left_and_writes_nothing(
 
 @pytest.mark.sqlite
 def test_a_wal_without_its_shm_is_left_to_django(environ: dict[str, str], file: Path) -> None:
-    with held(file, "INSERT INTO messages_app_channel VALUES (1, '', '', 0, '')"):
+    with held(file, A_CHANNEL):
         copy = file.parent / "copy.sqlite3"
         shutil.copy(file, copy)
         shutil.copy(f"{file}-wal", f"{copy}-wal")
@@ -506,7 +549,8 @@ def test_a_wal_without_its_shm_is_left_to_django(environ: dict[str, str], file: 
 def test_an_idle_tick_loads_next_to_nothing(environ: dict[str, str], file: Path) -> None:
     bare = modules_imported("-c", "pass", environ=environ)
     tick = modules_imported(MANAGE, "poll_recent_messages", environ=environ | url(file))
-    ours = {f"messages_app{name}" for name in ("", ".gate", ".environment", ".errors")}
+    names = ("", ".command_line", ".gate", ".environment", ".errors")
+    ours = {f"messages_app{name}" for name in names}
     assert ours <= tick
     # functools and what it needs are what SQLite's own module asks for, os needs the rest.
     assert tick - bare - ours <= {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,19 @@ def test_the_gate_hands_over_when_it_is_due_and_only_then(manage: Manage, tmp_pa
     manage("poll_recent_messages", POLLER_METRICS_TEXTFILE=f"{tmp_path}/poller.prom")
     settle_database()
     assert idle_answer(environ) is not None
+
+
+def test_a_link_or_a_pipe_in_its_place_is_not_opened(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    heartbeat = tmp_path / "state" / "heartbeat"
+    kept = tmp_path / "kept"
+    kept.write_text("another's")
+    os.utime(kept, (1, 1))
+    heartbeat.symlink_to(kept)
+    with pytest.raises(OSError, match="symbolic link"):
+        heartbeat_done(settings, NOW_S)
+    assert (kept.read_text(), kept.stat().st_mtime) == ("another's", 1)
+    heartbeat.unlink()
+    os.mkfifo(heartbeat)
+    with pytest.raises(OSError, match="No such device"):
+        heartbeat_done(settings, NOW_S)

@@ -23,7 +23,7 @@ from messages_app.models import Feed, Poll
 from messages_app.scheduling import add_session
 from messages_app.windows import Window
 from tests.commands import Manage
-from tests.test_exporter import wait_until_gone
+from tests.processes import wait_until_gone
 
 # Two seconds, and one for a machine that is busy with other tests.
 LONGEST_END_S = 3

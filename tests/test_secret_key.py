@@ -37,3 +37,11 @@ def test_a_damaged_key_is_a_sentence(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigurationError, match="it is no text"):
         stored_secret_key(tmp_path)
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text("the first line of another file")
+    (tmp_path / "secret-key").symlink_to("elsewhere")
+
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        stored_secret_key(tmp_path)

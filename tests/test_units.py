@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from messages_app.environment import CHECKOUT, NAMES
+from messages_app.doctor.host import MEMORY_OF_ONE, TASKS_OF_ONE
+from messages_app.environment import CHECKOUT, ROWS
+from messages_app.windows import PERIOD_S
 
 SYSTEMD = Path(CHECKOUT) / "systemd"
 COMMAND = Path(CHECKOUT) / "packaging" / "discord-poller.in"
@@ -109,10 +111,28 @@ def test_a_broken_copy_is_found_out(
     assert any(found.startswith(complaint) for found in complaints(name, broken))
 
 
+def test_the_period_is_the_timers_wherever_it_is_told() -> None:
+    assert seconds(settings(UNITS["poller.timer"])["OnUnitActiveSec"][0]) == PERIOD_S
+    for path in (
+        *("systemd/poller.timer", "systemd/poller.conf", "systemd/discord-poller.catalog"),
+        *("README.md", "docs/commands.md", "packaging/discord-poller.8"),
+    ):
+        text = (Path(CHECKOUT) / path).read_text(encoding="utf-8")
+        assert f"{PERIOD_S} seconds" in re.sub(r"\s+", " ", text), path
+
+
 def test_a_poll_fits_into_the_time_limit_of_its_service() -> None:
     limit_s = seconds(settings(UNITS["poller.service"])["TimeoutStartSec"][0])
-    defaults = [NAMES[name][0] for name in ("POLLER_RUN_BUDGET", "POLLER_EXPORT_TIMEOUT")]
+    defaults = [ROWS[name].default for name in ("POLLER_RUN_BUDGET", "POLLER_EXPORT_TIMEOUT")]
     assert limit_s >= sum(float(default) for default in defaults) + SLACK_S
+
+
+def test_the_default_number_of_exporters_fits_into_what_the_service_may_have() -> None:
+    poll = settings(UNITS["poller.service"])
+    at_once = int(ROWS["POLLER_PARALLEL"].default) + 1
+    assert poll["MemoryMax"] == [f"{at_once * MEMORY_OF_ONE // 1024**2}M"]
+    assert poll["TasksMax"] == [f"{at_once * TASKS_OF_ONE}"]
+    assert poll["OOMPolicy"] == ["continue"], "one exporter is killed, not the run"
 
 
 def test_a_poll_waits_for_the_migration_and_is_repeated_without_end() -> None:
@@ -121,6 +141,13 @@ def test_a_poll_waits_for_the_migration_and_is_repeated_without_end() -> None:
     assert "poller-migrate.service" in poll["After"][0].split()
     assert poll["StartLimitIntervalSec"] == ["0"]
     assert not poll["RemainAfterExit"], "such a service runs once"
+
+
+def test_the_filler_follows_each_migration_and_runs_once() -> None:
+    migration, filler = (settings(UNITS[f"poller-{name}.service"]) for name in ("migrate", "fill"))
+    assert migration["Wants"] == ["poller-fill.service"]
+    assert filler["Requires"] == ["poller-migrate.service"], "started anew, it starts this anew"
+    assert filler["RemainAfterExit"] == ["yes"], "or each tick would start it again"
 
 
 def test_the_services_agree_about_the_folder_that_they_share() -> None:
@@ -177,11 +204,13 @@ def test_poller_conf_shows_every_setting_with_its_default() -> None:
     text = (SYSTEMD / "poller.conf").read_text(encoding="utf-8")
     shown = dict(re.findall(r"^#([A-Z_]+)=(.*)$", text, re.MULTILINE))
     # The token is no setting for a file that a group may read; the comment says where it goes.
-    expected = {name: default for name, (default, _) in NAMES.items() if name != "DISCORD_TOKEN"}
+    expected = {name: row.default for name, row in ROWS.items() if name != "DISCORD_TOKEN"}
     assert "in DISCORD_TOKEN" in text
     state = "/var/lib/discord-poller"
     expected |= {
         "POLLER_STATE_DIR": state,
         "DATABASE_URL": f"sqlite:///{state}/db.sqlite3",
     }
+    # What other programs read from the environment, as an example.
+    expected |= {"HTTPS_PROXY": "http://proxy.example.org:3128"}
     assert shown == expected

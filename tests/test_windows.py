@@ -12,6 +12,7 @@ from messages_app.windows import (
     CATCH_UP,
     NEWEST,
     SWEEP,
+    VISIBLE_AFTER,
     Coverage,
     Pace,
     Progress,
@@ -23,7 +24,7 @@ from messages_app.windows import (
 from tests.simulation import at
 
 SESSION = Window(at(0), at(3600))
-PACE = Pace(window_s=30, overlap_s=30, max_span_s=600)
+PACE = Pace(window_s=30, overlap_s=30, max_span_s=600, closing_delay_s=180)
 
 instants = st.integers(-600, 4200).map(at)
 windows = (
@@ -106,8 +107,9 @@ class Feed:
             if fate == "slow":
                 self.longest_s = max(window.seconds / 2, 1)
             elif fate == "done":
-                self.proved.append(window)
-                self.coverage = self.coverage.until(now).add(window)
+                if counted := window.within(Window(SESSION.start, now - VISIBLE_AFTER)):
+                    self.proved.append(counted)
+                self.coverage = Coverage(self.proved)
                 if step.purpose == SWEEP:
                     self.swept = self.swept.add(window)
                 self.longest_s = min(self.longest_s * 2, PACE.max_span_s)
@@ -132,7 +134,7 @@ def test_whatever_fails_the_session_is_covered_and_swept_in_the_end(
         now_s += wait_s
         assert feed.coverage == Coverage(feed.proved), "coverage is the union of proved windows"
 
-    feed.run(max(now_s, 3600 + PACE.overlap_s), ["done"] * 10_000)
+    feed.run(max(now_s, 3600 + PACE.closing_delay_s), ["done"] * 10_000)
 
     assert feed.coverage.windows == (SESSION,)
     assert feed.swept.windows == (SESSION,)

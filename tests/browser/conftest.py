@@ -1,4 +1,4 @@
-"""The web side as a person meets it: gunicorn, the replay exporter, and a headless Chromium."""
+"""The web side as a person meets it: its server, the replay exporter, and a headless Chromium."""
 
 from __future__ import annotations
 

@@ -78,7 +78,8 @@ def test_everything_can_be_read_without_scripts(
 
 
 def test_the_keyboard_reaches_the_content_first(session_url: str, page: Page) -> None:
-    page.goto(f"{session_url}?at=2000-01-01T00:00:00Z")
+    # Where an address leads to a message, the keyboard goes on from there: this one leads to none.
+    page.goto(f"{session_url}?newest")
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")

@@ -10,7 +10,7 @@ import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import ConnectionHandler
 
-from messages_app.database import django_database
+from messages_app.database.connection import django_database
 from messages_app.errors import ConfigurationError
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
+from messages_app.discord import permissions
 from messages_app.doctor import exporting, host, storage
 from messages_app.doctor.finding import Finding, State
 from messages_app.environment import Settings
+from messages_app.replay.discord.world import TOKEN
 from messages_app.reporting.timer import TimerHealth, TimerState
 from tests.builders import START, at, make_feed, make_session
 from tests.commands import REPLAY, Manage
+from tests.polling.played_discord import played_discord
 
 
 @pytest.fixture(autouse=True)
@@ -41,11 +45,25 @@ def test_an_exporter_that_tells_its_version_is_fine(tmp_path: Path) -> None:
     assert "version 2.47.1" in found.sentence
 
 
-@pytest.mark.parametrize("version", ["v2.44.2", "2.9", "1.0.0.0"])
-def test_an_exporter_that_is_too_old_is_told(tmp_path: Path, version: str) -> None:
+@pytest.mark.parametrize(
+    ("version", "loss"),
+    [
+        ("v2.44.2", "a window without messages"),
+        ("2.9", "a window without messages"),
+        ("1.0.0.0", "a window without messages"),
+        ("2.46.1", "what a forwarded message says"),
+    ],
+)
+def test_an_exporter_that_is_too_old_is_told(tmp_path: Path, version: str, loss: str) -> None:
     found = exporter_finding(tmp_path, f"echo {version}")
     assert found.state is State.BAD
-    assert "install 2.45 or later" in found.sentence
+    assert "install 2.47 or later" in found.sentence
+    assert loss in found.sentence
+
+
+def test_what_an_exporter_says_instead_of_its_version_is_quoted(tmp_path: Path) -> None:
+    found = exporter_finding(tmp_path, "echo 'Failed to create CoreCLR, HRESULT: 1' >&2; exit 137")
+    assert "(status 137 («Failed to create CoreCLR, HRESULT: 1»))" in found.sentence
 
 
 @pytest.mark.parametrize("script", ["exit 134", "echo hello", "echo v2.47; exit 1"])
@@ -103,6 +121,57 @@ def tried(tmp_path: Path, fault: str, *channel_ids: int) -> list[Finding]:
     return list(exporting.check_channels(there, environ, channel_ids, timezone.now()))
 
 
+def tried_by_the_bot(tmp_path: Path, **change: Any) -> list[Finding]:
+    """What is found of channel 201 by the built-in exporter, with this change of Discord."""
+    environ = {"PATH": os.environ["PATH"]}
+    with played_discord(tmp_path / "discord", environ, 60, (201,)) as simulation:
+        if change:
+            simulation.discord.world.change(**change)
+        there = settings(
+            tmp_path,
+            POLLER_EXPORTER="builtin",
+            POLLER_DISCORD_API=simulation.discord.url,
+            DISCORD_TOKEN=TOKEN,
+        )
+        return list(exporting.check_channels(there, environ, [201], at(30)))
+
+
+@pytest.mark.django_db
+def test_what_the_bot_may_do_is_told_for_each_channel(tmp_path: Path) -> None:
+    channel, bot = tried_by_the_bot(tmp_path)
+    assert channel.state is bot.state is State.GOOD
+    assert "the bot has View Channel, Read Message History, Connect" in channel.sentence
+
+
+@pytest.mark.django_db
+def test_a_permission_that_the_bot_lacks_is_named(tmp_path: Path) -> None:
+    channel, _bot = tried_by_the_bot(tmp_path, channel="201", deny=permissions.READ_MESSAGE_HISTORY)
+    assert channel.state is State.BAD
+    assert "permission Read Message History" in channel.sentence
+
+
+@pytest.mark.django_db
+def test_a_bot_that_may_not_read_what_messages_say_is_told(tmp_path: Path) -> None:
+    _channel, bot = tried_by_the_bot(tmp_path, no_intent=True)
+    assert bot.state is State.BAD
+    assert "Message Content intent" in bot.sentence
+
+
+def test_the_exporter_that_is_used_is_told_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = exporting.check_exporter(settings(tmp_path, POLLER_EXPORTER="builtin"), os.environ)
+    assert "the built-in exporter (POLLER_EXPORTER says so)" in chosen.sentence
+    monkeypatch.setenv("PATH", str(tmp_path))
+    without = exporting.check_exporter(settings(tmp_path), os.environ)
+    assert "DiscordChatExporter.Cli is not installed" in without.sentence
+    exporter = tmp_path / "DiscordChatExporter.Cli"
+    exporter.write_text("#!/bin/sh\necho v2.47\n")
+    exporter.chmod(0o755)
+    installed = exporting.check_exporter(settings(tmp_path), os.environ)
+    assert "version 2.47 (it is installed" in installed.sentence
+
+
 def calls(tmp_path: Path) -> int:
     return len((tmp_path / "calls").read_text().splitlines())
 
@@ -113,7 +182,7 @@ def test_each_channel_is_really_exported(tmp_path: Path) -> None:
     states = [each.state for each in found]
     assert states == [State.GOOD, State.BAD, State.BAD]
     assert "View Channel and Read Message History" in found[1].sentence
-    assert "a channel's and not a category's" in found[2].sentence
+    assert "check that the id is a channel's" in found[2].sentence
     assert calls(tmp_path) == 3
     assert not list((tmp_path / "runs").iterdir()), "nothing is left behind"
 
@@ -135,6 +204,15 @@ def test_an_export_that_is_none_is_told(tmp_path: Path, fault: str) -> None:
 @pytest.mark.django_db
 def test_a_channel_without_messages_is_fine(tmp_path: Path) -> None:
     assert tried(tmp_path, "quiet", 201)[0].state is State.GOOD
+
+
+@pytest.mark.django_db
+def test_a_channel_whose_history_may_not_be_read_is_not_taken_for_a_quiet_one(
+    tmp_path: Path,
+) -> None:
+    (found,) = tried(tmp_path, "no-history", 201)
+    assert found.state is State.BAD
+    assert "may not read the history" in found.sentence
 
 
 @pytest.mark.django_db
@@ -241,6 +319,32 @@ def test_a_time_limit_that_cuts_polls_short_is_told(
 ) -> None:
     monkeypatch.setattr(host, "_service_limit_s", lambda: limit_s)
     assert host.check_time_limit(settings(tmp_path)).state is state
+
+
+@pytest.mark.parametrize(
+    ("limits", "parallel", "state", "remedy"),
+    [
+        ({"MemoryMax": str(2560 * 1024**2), "TasksMax": "500"}, "4", State.GOOD, ""),
+        ({"MemoryMax": str(2560 * 1024**2), "TasksMax": "500"}, "5", State.BAD, "MemoryMax=3072M"),
+        ({"MemoryMax": "infinity", "TasksMax": "500"}, "5", State.BAD, "TasksMax=600"),
+        ({"MemoryMax": "infinity", "TasksMax": "infinity"}, "9", State.GOOD, ""),
+        ({}, "4", State.SKIPPED, ""),
+    ],
+)
+def test_a_service_that_may_have_too_little_for_its_exporters_is_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    limits: dict[str, str],
+    parallel: str,
+    state: State,
+    remedy: str,
+) -> None:
+    monkeypatch.setattr(host, "_service", lambda *_names: limits)
+    found = host.check_room(
+        settings(tmp_path, POLLER_PARALLEL=parallel, POLLER_EXPORTER="/bin/true")
+    )
+    assert found.state is state
+    assert remedy in found.sentence
 
 
 def test_a_misspelt_setting_is_told() -> None:

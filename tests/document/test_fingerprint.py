@@ -167,6 +167,18 @@ def test_every_real_edit_counts(change: Change) -> None:
     assert is_an_edit(rich_message(), changed(change))
 
 
+@pytest.mark.parametrize("key", ["thing", "things", "files"])
+def test_an_unknown_object_counts_with_all_that_it_holds(key: str) -> None:
+    """Only an attachment's address is told by its id."""
+
+    def holding(**changes: Any) -> Json:
+        thing = {"id": "5", "url": "https://example.org/a", "fileName": "a", "size": 1} | changes
+        return message(**{key: [thing] if key == "things" else thing})
+
+    for changes in ({"id": "6"}, {"url": "https://example.org/b"}, {"fileName": "b"}, {"size": 2}):
+        assert is_an_edit(holding(), holding(**changes)), changes
+
+
 def test_every_real_edit_differs_from_every_other() -> None:
     prints = {fingerprint_of(changed(change)) for change in MEANINGFUL.values()}
     assert len(prints) == len(MEANINGFUL)

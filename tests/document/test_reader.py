@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from messages_app.export_file import ExportedMessage
-from messages_app.export_layout import ExporterLayout
+from messages_app.document.fast_layout import ExporterLayout
+from messages_app.document.reader import ExportedMessage
 from tests.export_documents import (
     CHANNEL_ID,
     FIRST_ID,
@@ -83,9 +83,14 @@ def test_a_trimmed_header_needs_only_the_channel() -> None:
         message(), guild=..., dateRange=..., exportedAt=..., channel={"id": "5"}, messageCount=...
     )
     reader = reader_of(trimmed)
-    assert reader.header() == (5, "", "", "", 0, "", None)
+    assert reader.header() == (5, "", "", "", 0, "", None, None)
     assert len(list(reader)) == 1
     assert reader.declared_count is None
+
+
+@pytest.mark.parametrize("untold", [..., None, ""])
+def test_an_export_need_not_say_when_it_was_made(untold: Any) -> None:
+    assert reader_of(document(message(), exportedAt=untold)).header().exported_at is None
 
 
 def test_an_export_of_a_quiet_window_holds_no_messages() -> None:
@@ -289,7 +294,7 @@ def test_exports_of_old_versions_are_read(changes: dict[str, Any]) -> None:
 
 def test_reading_needs_nothing_of_django() -> None:
     program = (
-        "import sys, messages_app.reading; "
+        "import sys, messages_app.document.reader_process; "
         "sys.exit(any(name.partition('.')[0] == 'django' for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from messages_app import json_stream
+from messages_app.document import json_stream
+from messages_app.document.reader import ExportReader
 from messages_app.errors import ExportUnusable
-from messages_app.export_file import ExportReader
 from tests.export_documents import (
     as_exported,
     document,
@@ -54,14 +54,81 @@ def error_of(data: Any) -> str:
         ({"type": True}, "has a type that is not text"),
     ],
 )
-def test_an_impossible_message_is_named_and_those_before_it_are_given(
+def test_an_impossible_message_is_named_and_costs_itself_alone(
     change: dict[str, Any], reason: str
 ) -> None:
-    reader = reader_of(document(message(1), message(2, **{"content": "secret"} | change)))
+    impossible = message(2, **{"content": "secret"} | change)
+    reader = reader_of(document(message(1), impossible, message(3)))
+    given = []
     with pytest.raises(ExportUnusable, match=f"Message 2 of the export {reason}") as caught:
-        list(reader)
+        for one in reader:
+            given.append(one.content)
+    assert given == ["text 1", "text 3"]
     assert "secret" not in str(caught.value)
-    assert reader.read_count == 1
+    assert reader.read_count == 2
+
+
+def test_of_many_impossible_messages_some_are_named_and_the_others_counted() -> None:
+    messages = [message(n, **({} if n % 3 else {"id": None})) for n in range(30)]
+    sentence = error_of(document(*messages))
+    assert sentence.startswith("Message 1 of the export has no id, message 4 of the export has")
+    assert "message 13 of the export has no id, and 5 more are no better: all others" in sentence
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "Infinity", "9" * 5000])
+def test_a_number_that_cannot_be_kept_costs_its_message_alone(number: str) -> None:
+    text = as_exported(document(message(1), message(2, x="?"), message(3))).decode()
+    reader = reader_of(text.replace('"?"', number).encode())
+    given = []
+    with pytest.raises(ExportUnusable, match="Message 2 of the export holds a number beyond"):
+        for one in reader:
+            given.append(one.content)
+    assert given == ["text 1", "text 3"]
+
+
+def test_an_enormous_whole_number_is_kept() -> None:
+    huge = 10**400
+    (only,) = reader_of(document(message(attachments=[{"fileSizeBytes": huge}])))
+    assert json.loads(only.raw)["attachments"] == [{"fileSizeBytes": huge}]
+
+
+@pytest.mark.parametrize("place", ["top", "inside", "in a message"])
+@pytest.mark.parametrize("number", ["1.5", "-1", "1e5", "1E+5", "12.25e-3", "0", "-0.5"])
+def test_a_number_may_be_cut_anywhere_by_the_end_of_the_buffer(number: str, place: str) -> None:
+    for cut in range(len(number) + 3):
+        filler, rest = {
+            "top": ("", f'"score":{number},"messages":[],"messageCount":0}}'),
+            "inside": ("", f'"score":[{number}],"messages":[],"messageCount":0}}'),
+            "in a message": (
+                '"messages":[',
+                f'{{"x":{number},"id":"5","timestamp":"2024-04-27T18:00:00Z"}}]}}',
+            ),
+        }[place]
+        head = f'{{"guild":{{"id":"1"}},"channel":{{"id":"5"}},"pad":"%s",{filler}'
+        pad = json_stream.READ_BYTES - len(head % "") - rest.index(number) - cut
+        whole = (head % ("x" * pad) + rest).encode()
+        assert whole.index(number.encode(), len(head) + pad - 2) + cut == json_stream.READ_BYTES
+
+        found = list(reader_of(whole))
+
+        if found:
+            assert json.loads(found[0].raw)["x"] == json.loads(number)
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        message(author=..., authorId="7"),
+        message(author=..., author_id="7"),
+        message(author={"id": "7", "username": "ann", "global_name": "Ann"}),
+        message(timestampEdited=..., edited_timestamp=None),
+    ],
+)
+def test_another_layout_is_refused_and_not_half_understood(foreign: dict[str, Any]) -> None:
+    reader = reader_of(document(foreign, message(2)))
+    with pytest.raises(ExportUnusable, match="laid out as another program does it"):
+        list(reader)
+    assert reader.read_count == 0
 
 
 def test_messages_before_a_cut_are_given_out() -> None:
@@ -132,7 +199,13 @@ def test_an_entry_that_is_no_object_is_named(entry: Any) -> None:
         (b'{"x": "\xc3', "cut short"),
         (b'{"x": "\xff"}', "not UTF-8"),
         ('{"x": "é"}'.encode("utf-16"), "not UTF-8"),
-        (b"\x1f\x8b\x08\x00", "not a JSON object"),
+        (b"\x1f\x8b\x08\x00", "is compressed (gzip): unpack it"),
+        (b"PK\x03\x04\x14", "is compressed (zip): unpack it"),
+        (b"BZh91AY", "is compressed (bzip2): unpack it"),
+        (b"\xfd7zXZ\x00", "is compressed (xz): unpack it"),
+        (b"\x28\xb5\x2f\xfd\x04", "is compressed (Zstandard): unpack it"),
+        (b"7z\xbc\xaf\x27\x1c", "is compressed (7-Zip): unpack it"),
+        (b"Rar!\x1a", "is compressed (RAR): unpack it"),
     ],
 )
 def test_what_is_no_export_is_named_in_one_sentence(data: bytes, reason: str) -> None:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from messages_app import json_stream
+from messages_app.document import json_stream
+from messages_app.document.fast_layout import ExporterLayout
+from messages_app.document.reader import ExportedMessage, ExportReader
 from messages_app.errors import ExportUnusable
-from messages_app.export_file import ExportedMessage, ExportReader
-from messages_app.export_layout import ExporterLayout
 from tests.export_documents import (
     Json,
     as_exported,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -14,12 +15,13 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from bench.documents import write_to
-from bench.measuring import children, peak_kib
+from messages_app.document.parts import ExportEnd
+from messages_app.document.reader_process import LEAST_BYTES_BESIDE, Beside, reading
+from messages_app.errors import ReadingStopped
 from messages_app.models import Message
-from messages_app.reading import LEAST_BYTES_BESIDE, reading
 from tests.commands import Commands, Manage
-from tests.test_exporter import wait_until_gone
+from tests.large_exports import write_to
+from tests.processes import children, peak_kib, wait_until_gone
 from tests.test_interruption import interrupted, until
 
 MESSAGES = 5000
@@ -40,7 +42,7 @@ class PipedImport:
         self.process = process
         self.source = pipe.open("w")
         (self.reader,) = until(lambda: children(process.pid))
-        until(lambda: "messages_app.reading" in self.reader_file("cmdline"))  # no longer a fork
+        until(lambda: "reader_process" in self.reader_file("cmdline"))  # no longer a fork
 
     def write(self, text: str) -> None:
         self.source.write(text)
@@ -156,10 +158,11 @@ def test_a_large_file_is_read_beside_where_there_are_two_processors(
     large_file: Path, monkeypatch: pytest.MonkeyPatch, processors: set[int], is_beside: bool
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: processors)
+    others = set(children(os.getpid()))  # multiprocessing's, of other tests
     with large_file.open("rb") as stream, reading(stream) as source:
-        assert bool(children(os.getpid())) is is_beside
+        assert bool(set(children(os.getpid())) - others) is is_beside
         assert source.next_part()
-    assert not children(os.getpid())
+    assert not set(children(os.getpid())) - others
 
 
 def test_where_no_process_can_be_started_a_large_file_is_read_here(
@@ -169,3 +172,19 @@ def test_where_no_process_can_be_started_a_large_file_is_read_here(
     monkeypatch.setattr(sys, "executable", "/nowhere/python3")
     output = commands("import_messages", str(large_file))
     assert output.startswith(f"{MESSAGES} read, {MESSAGES} new")
+
+
+def test_a_reader_that_is_killed_in_the_midst_of_a_part_is_told(tmp_path: Path) -> None:
+    part = pickle.dumps([("row",)] * 1000)
+    (tmp_path / "part").write_bytes(part[: len(part) // 2])
+    dying = subprocess.Popen(
+        ["sh", "-c", f"cat {tmp_path}/part; kill -9 $$"], stdout=subprocess.PIPE
+    )
+
+    beside = Beside(dying)
+    end = beside.next_part()
+    beside.end()
+
+    assert isinstance(end, ExportEnd)
+    assert isinstance(end.failure, ReadingStopped)
+    assert "signal 9" in str(end.failure)

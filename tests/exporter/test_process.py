@@ -1,4 +1,4 @@
-"""The exporter as a process: its command line, environment, time limit and end."""
+"""The exporter as a process: its environment, time limit and end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from messages_app.environment import Settings
+from messages_app.environment import CHECKOUT, Settings
 from messages_app.errors import (
     ConfigurationError,
     ExporterFailed,
@@ -21,9 +21,11 @@ from messages_app.errors import (
     TimeLimitReached,
     TokenRefused,
 )
-from messages_app.exporter import Export, Exporter, export_arguments, run_side_by_side
+from messages_app.exporter.export import Export, run_side_by_side
+from messages_app.exporter.process import Program, ProgramExport
 from messages_app.windows import Window
 from tests.commands import REPLAY
+from tests.processes import wait_until_gone
 
 TOKEN = "the.test.token"
 START = datetime(2026, 5, 1, 18, tzinfo=UTC)
@@ -38,9 +40,9 @@ def script(folder: Path, text: str, *, name: str = "exporter", mode: int = 0o755
     return str(path)
 
 
-def exporter(folder: Path, command: str, **environ: str) -> Exporter:
+def exporter(folder: Path, command: str, **environ: str) -> Program:
     given = {"PATH": os.environ["PATH"], "POLLER_EXPORTER": command, "DISCORD_TOKEN": TOKEN}
-    return Exporter(Settings(given | environ), folder, given | environ)
+    return Program(command, Settings(given | environ), folder, given | environ)
 
 
 def ended(folder: Path, command: str, **environ: str) -> Export:
@@ -56,42 +58,6 @@ def failure(folder: Path, command: str, **environ: str) -> PollerError:
     error = ended(folder, command, **environ).failure()
     assert error is not None
     return error
-
-
-def is_running(pid: int) -> bool:
-    """Whether the process is there and no zombie."""
-    try:
-        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):  # the second one where it ends meanwhile
-        return False
-
-
-def wait_until_gone(*pids: int) -> None:
-    give_up_at = time.monotonic() + 2
-    while any(map(is_running, pids)) and time.monotonic() < give_up_at:
-        time.sleep(0.01)
-    assert not [pid for pid in pids if is_running(pid)]
-
-
-def test_the_arguments_are_the_exporters() -> None:
-    assert export_arguments(201, WINDOW, Path("/state/runs/1.json")) == [
-        "export",
-        *("--channel", "201"),
-        *("--after", "2026-05-01T18:00:00.000+00:00"),
-        *("--before", "2026-05-01T18:00:30.000+00:00"),
-        *("--format", "Json"),
-        *("--output", "/state/runs/1.json"),
-        "--utc",
-        *("--markdown", "false"),
-    ]
-
-
-def test_bounds_reach_out_to_whole_milliseconds() -> None:
-    microsecond = timedelta(microseconds=1)
-    arguments = export_arguments(201, Window(START + microsecond, WINDOW.end + microsecond), Path())
-
-    assert "2026-05-01T18:00:00.000+00:00" in arguments
-    assert "2026-05-01T18:00:30.001+00:00" in arguments
 
 
 def test_a_percent_sign_in_the_output_is_no_template(tmp_path: Path) -> None:
@@ -152,6 +118,12 @@ def test_the_exporter_may_not_dump_core_with_the_token_in_it(tmp_path: Path) -> 
     ended(tmp_path, script(tmp_path, f"ulimit -Hc >{tmp_path}/seen"))
 
     assert (tmp_path / "seen").read_text() == "0\n"
+
+
+def test_the_exporter_is_killed_first_where_memory_runs_out(tmp_path: Path) -> None:
+    ended(tmp_path, script(tmp_path, f"cat /proc/self/oom_score_adj >{tmp_path}/seen"))
+
+    assert (tmp_path / "seen").read_text() == "1000\n"
 
 
 def test_the_exporter_reads_nothing_of_ours(tmp_path: Path) -> None:
@@ -270,7 +242,7 @@ def test_an_exporter_outlives_no_poller_that_is_killed(tmp_path: Path) -> None:
     poller = f"""
 import os, signal, sys, time
 from pathlib import Path
-from tests.test_exporter import WINDOW, exporter
+from tests.exporter.test_process import WINDOW, exporter
 exporter(Path({str(tmp_path)!r}), {command!r}).start(201, WINDOW)
 while not Path({str(tmp_path / "pid")!r}).exists():
     time.sleep(0.01)
@@ -285,7 +257,8 @@ def test_a_flood_of_words_neither_blocks_nor_fills_the_memory(tmp_path: Path) ->
     export = ended(tmp_path, REPLAY, REPLAY_FAULT="stderr-flood")
 
     assert export.failure() is None
-    assert len(export._stderr) <= 16 * 1024
+    assert isinstance(export, ProgramExport)
+    assert len(export._main.stderr) <= 16 * 1024
 
 
 @pytest.mark.parametrize(
@@ -338,3 +311,27 @@ def test_an_exporter_that_is_killed_is_told_with_its_signal(
 
     assert isinstance(error, ExporterFailed)
     assert f"killed by signal {number} ({name}" in str(error)
+
+
+SPY = """
+for file in environ mem maps fd/0 cwd; do
+    head -c 1 "/proc/$PPID/$file" >/dev/null 2>&1 && echo "$file" >>seen
+done
+head -c 1 /proc/self/environ >/dev/null && echo done >>seen
+"""
+EXPORT = """
+import sys
+from pathlib import Path
+from tests.exporter.test_process import ended
+ended(Path(sys.argv[1]), sys.argv[2], DATABASE_URL="postgres://poller:secret@db/poller")
+"""
+
+
+def test_the_exporter_cannot_look_into_the_process_that_runs_it(tmp_path: Path) -> None:
+    spy = script(tmp_path, f"cd '{tmp_path}'" + SPY)
+    # Root's own processes could read each other by their capabilities.
+    command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.getuid() == 0 else []
+    command += [sys.executable, "-c", EXPORT, str(tmp_path), spy]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "seen").read_text() == "done\n"

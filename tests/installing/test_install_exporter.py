@@ -15,7 +15,7 @@ import sys
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,7 @@ from messages_app.errors import ArchiveRefused, UsageError
 from messages_app.installing import archive as archive_module
 from messages_app.installing import download
 from messages_app.installing.archive import unpack
+from messages_app.installing.installed import MARK, InstalledExporters
 from messages_app.installing.release import ARCHITECTURES, archive_url, release_page
 
 MANAGE = str(Path(CHECKOUT) / "manage.py")
@@ -52,13 +53,14 @@ def digest_of(data: bytes) -> str:
 
 
 class Site(http.server.ThreadingHTTPServer):
-    """A site that answers each path with what `pages` holds; counts nothing, logs nothing."""
+    """A site that answers each path with what `pages` holds; logs nothing."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
         self.pages: dict[str, bytes] = {}
         self.redirects: dict[str, str] = {}
         self.announced: dict[str, int] = {}
+        self.asked: list[str] = []
         self.scheme = "http"
 
     def url(self, path: str) -> str:
@@ -69,6 +71,7 @@ class _Answer(http.server.BaseHTTPRequestHandler):
     server: Site
 
     def do_GET(self) -> None:
+        self.server.asked.append(self.path)
         if self.path in self.server.redirects:
             self.send_response(302)
             self.send_header("Location", self.server.redirects[self.path])
@@ -156,8 +159,8 @@ class Installer:
         ).stdout.strip()
 
     def kept(self) -> list[str]:
-        """The names of all that lies in the folder."""
-        return sorted(path.name for path in self.folder.iterdir())
+        """The names of all that lies in the folder, but for the mark that it is the installer's."""
+        return sorted(path.name for path in self.folder.iterdir() if path.name != MARK)
 
 
 def _read(terminal: int) -> bytes:
@@ -305,6 +308,7 @@ def test_error_for_a_rollback_without_a_former_exporter(install: Installer) -> N
 def test_what_an_interrupted_installation_left_is_removed(install: Installer) -> None:
     install.from_archive(release("2.46"))
     (install.folder / "2.47-half").mkdir()
+    (install.folder / "2.47-half" / MARK).touch()
     (install.folder / "current.new").symlink_to("nowhere")
 
     install.from_archive(release())
@@ -312,6 +316,92 @@ def test_what_an_interrupted_installation_left_is_removed(install: Installer) ->
     assert install.says() == "2.47"
     assert "2.47-half" not in install.kept()
     assert "current.new" not in install.kept()
+
+
+@pytest.mark.parametrize("words", [(), ("--rollback",)], ids=["install", "rollback"])
+def test_a_folder_of_somebody_else_is_refused_and_left_as_it_is(
+    install: Installer, words: tuple[str, ...]
+) -> None:
+    keepsake = install.folder / "photos" / "1.jpg"
+    keepsake.parent.mkdir(parents=True)
+    keepsake.write_text("dear")
+    (install.folder / "current").symlink_to("photos")
+
+    output = install(*words, status=2) if words else install.from_archive(release(), status=2)
+
+    assert "has not put there" in output
+    assert keepsake.read_text() == "dear"
+    assert install.kept() == ["current", "photos"]
+
+
+def test_what_somebody_puts_beside_the_exporters_stays(install: Installer) -> None:
+    install.from_archive(release("2.45"))
+    (install.folder / "notes").write_text("why 2.45")
+    (install.folder / "backup").mkdir()
+    (install.folder / "backup" / "1").touch()
+    (install.folder / "elsewhere").symlink_to(install.folder.parent)
+
+    for version in ("2.46", "2.47"):
+        install.from_archive(release(version))
+
+    assert {"notes", "backup", "elsewhere"} < set(install.kept())
+    assert len(install.kept()) == 3 + 4
+    assert (install.folder / "backup" / "1").exists()
+
+
+@pytest.mark.parametrize("is_the_services", [True, False])
+def test_the_first_releases_folder_counts_as_marked_where_the_service_looks_for_it(
+    tmp_path: Path, is_the_services: bool
+) -> None:
+    for name in ("2.45-a", "2.46-b", "notes"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "former").symlink_to("2.45-a")
+    (tmp_path / "current").symlink_to("2.46-b")
+    exporters = InstalledExporters(tmp_path, is_the_services=is_the_services)
+    if not is_the_services:
+        with pytest.raises(UsageError, match="has not put there"), exporters.locked():
+            pass
+        return
+    with exporters.locked():
+        exporters.use(exporters.new_folder("2.47"))
+    left = {path.name.partition("-")[0] for path in tmp_path.iterdir() if path.name != MARK}
+    assert left == {"2.46", "2.47", "notes", "former", "current"}
+
+
+@pytest.mark.parametrize("target", ["..", "/etc", "gone", "a/b", "."])
+def test_error_for_links_that_lead_elsewhere(install: Installer, target: str) -> None:
+    install.from_archive(release())
+    install.current.unlink()
+    install.current.symlink_to(target)
+
+    assert "no link to an installed exporter" in install.from_archive(release(), status=2)
+
+
+def test_error_for_a_file_where_a_link_should_be(install: Installer) -> None:
+    install.from_archive(release())
+    (install.folder / "former").write_text("")
+
+    assert "no link to an installed exporter" in install("--rollback", status=2)
+
+
+@pytest.mark.parametrize("option", ["--from", "--url", "--folder"])
+def test_error_for_an_empty_name(install: Installer, option: str) -> None:
+    words = [option, ""]
+    done = subprocess.run(
+        [*install.argv()[:-2], *words, "--sha256", NO_DIGEST], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (2, f"{option} needs a name.\n")
+
+
+def test_a_broken_archive_ends_in_a_sentence_wherever_it_is_broken(tmp_path: Path) -> None:
+    whole = zipped({PROGRAM: "#!/bin/sh\n", "deep/er.json": "{}" * 50})
+    for number in range(len(whole)):
+        for byte in {0x00, 0xFF, whole[number] ^ 0x01}:
+            broken = whole[:number] + bytes([byte]) + whole[number + 1 :]
+            folder = tmp_path / f"{number}-{byte}"
+            folder.mkdir()
+            with suppress(ArchiveRefused):
+                unpack(io.BytesIO(broken), folder, MACHINE)
 
 
 def test_two_installations_at_once_are_refused(install: Installer) -> None:
@@ -407,6 +497,24 @@ def test_a_redirection_that_gives_up_encryption_is_refused(
 
     assert "without encryption" in output
     assert install.kept() == []
+    assert site.asked == []
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "words"),
+    [
+        ("http://192.0.2.1/cli.zip", 65, "without encryption"),
+        ("https://[", 69, "cannot be fetched"),
+        ("file:///etc/passwd", 69, "cannot be fetched"),
+    ],
+)
+def test_error_for_an_address_that_others_can_change_on_the_way(
+    install: Installer, site: Site, url: str, status: int, words: str
+) -> None:
+    assert "begins with https" in install("--url", url, "--sha256", NO_DIGEST, status=2)
+    site.redirects["/cli.zip"] = url
+    output = install("--url", site.url("/cli.zip"), "--sha256", NO_DIGEST, status=status)
+    assert words in output
 
 
 def test_an_answer_without_an_end_is_not_read_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:

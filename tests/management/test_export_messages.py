@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from messages_app.export_lines import KEYS
+from messages_app.file_export import KEYS
+from messages_app.inert import inert
 from messages_app.models import Message, Session
 from messages_app.scheduling import add_session
 from messages_app.windows import Window
@@ -27,6 +28,7 @@ from tests.export_documents import (
     document,
     message,
     minified,
+    reaction,
     rich_message,
     user,
 )
@@ -70,7 +72,13 @@ def session_of(start_minute: int, end_minute: int, *channel_ids: int) -> Session
 
 
 def test_a_line_has_the_keys_that_are_promised(export: Export) -> None:
-    exported = rich_message(timestamp=at(0), timestampEdited=at(1), reactions=[{"count": 1}])
+    exported = rich_message(
+        timestamp=at(0),
+        timestampEdited=at(1),
+        reactions=[reaction(user(2), user(3))],
+        poll={"question": "Which cake?", "answers": [{"id": 1, "text": "Apple"}]},
+        components=[{"type": "ActionRow", "components": []}],
+    )
     export.store(exported)
     session = session_of(0, 10, CHANNEL_ID)
 
@@ -92,6 +100,13 @@ def test_a_line_has_the_keys_that_are_promised(export: Export) -> None:
         "reactions": exported["reactions"],
         "stickers": exported["stickers"],
         "mentions": exported["mentions"],
+        "components": exported["components"],
+        "author_id": exported["author"]["id"],
+        "is_pinned": True,
+        "reference": exported["reference"],
+        "forwarded_message": exported["forwardedMessage"],
+        "poll": exported["poll"],
+        "interaction": exported["interaction"],
     }
     assert tuple(line) == KEYS
 
@@ -105,6 +120,20 @@ def test_a_message_of_an_old_exporter_has_the_same_keys(export: Export) -> None:
     assert line["content"] == ""
     assert (line["author"], line["session"], line["reply_to"]) == (None, None, None)
     assert (line["reactions"], line["mentions"]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_reply"),
+    [("Reply", True), ("19", True), ("Default", False), ("ChannelPinnedMessage", False)],
+)
+def test_only_a_reply_is_a_reply(export: Export, kind: str, is_reply: bool) -> None:
+    reference = {"messageId": "11", "channelId": "12", "guildId": "13"}
+    export.store(message(type=kind, reference=reference))
+
+    (line,) = export.lines()
+
+    assert line["reply_to"] == ("11" if is_reply else None)
+    assert line["reference"] == reference
 
 
 def test_whatever_other_programs_wrote_comes_back(export: Export) -> None:
@@ -218,6 +247,56 @@ def test_characters_that_no_file_can_hold_come_as_escapes_or_replaced(
     else:
         assert "\ufffd\u2400 \U0001f3c1" in text
         assert json.loads(next(csv.DictReader(io.StringIO(text)))["mentions"]) == odd["mentions"]
+
+
+FORMULAS = ["=1+1", "+1", "-2+3", "@SUM(A1)", " =1", "\t=1", "\r\n@x", "\uff1d1+1", "\uff20x"]
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_no_cell_begins_a_formula(export: Export, text: str) -> None:
+    export.store(message(content=text, author=user(nickname=text)))
+
+    (row,) = export.table()
+
+    assert row["content"] == "'" + text.replace("\r\n", "\n")
+    assert row["author"] == "'" + inert(text)
+
+
+@pytest.mark.parametrize("text", ["1=1", "a@b", "'=1", "\N{MINUS SIGN}5", ""])
+def test_other_cells_are_as_typed(export: Export, text: str) -> None:
+    export.store(message(content=text))
+
+    assert export.table()[0]["content"] == text
+
+
+def test_a_table_holds_no_bare_carriage_return(export: Export, tmp_path: Path) -> None:
+    export.store(message(content="a\r\nb\rc", author=user(nickname="x\ry")))
+    path = tmp_path / "race.csv"
+
+    export.commands("export_messages", "--format", "csv", "--output", str(path))
+
+    assert b"\r" not in path.read_bytes()
+    assert export.table()[0]["content"] == "a\nb\nc"
+
+
+def test_excel_finds_a_mark_of_the_encoding_and_whole_ids(export: Export, tmp_path: Path) -> None:
+    export.store(message(content="=1+1", type="Reply", reference={"messageId": "11"}))
+    path = tmp_path / "race.csv"
+
+    export.commands("export_messages", "--excel", "--output", str(path))
+
+    assert path.read_bytes().startswith(b"\xef\xbb\xbfdiscord_id,")
+    (row,) = csv.DictReader(io.StringIO(path.read_text("utf-8-sig")))
+    assert row["discord_id"] == f'="{FIRST_ID}"'
+    assert row["channel_id"] == f'="{CHANNEL_ID}"'
+    assert (row["reply_to"], row["author_id"]) == ('="11"', f'="{user()["id"]}"')
+    assert (row["content"], row["session"]) == ("'=1+1", "")
+
+
+def test_excel_reads_no_json_lines(export: Export) -> None:
+    output = export.commands("export_messages", "--excel", "--format", "jsonl", status=2)
+
+    assert output == "--excel is for a CSV table: leave --format jsonl out.\n"
 
 
 # A file instead of standard output.

@@ -6,11 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from messages_app.models import Channel, Feed, Session
+from messages_app.management.base import utc_now
+from messages_app.models import Channel, Feed, Obstacle, Session
 from messages_app.windows import Coverage, Window
+from tests.builders import at, make_feed, make_session
 from tests.commands import Commands, Manage
 
-RACE = ("session", "add", "Race", "--start", "2026-05-01T18:00", "--end", "2026-05-01T20:00")
+TIMES = ("session", "add", "Race", "--start", "2026-05-01T18:00", "--end", "2026-05-01T20:00")
+RACE = (*TIMES, "--channel", "201")
 SIX = datetime(2026, 5, 1, 18, tzinfo=UTC)
 EIGHT = datetime(2026, 5, 1, 20, tzinfo=UTC)
 
@@ -28,6 +31,17 @@ def state() -> list[object]:
     ]
 
 
+def test_what_the_exporter_could_not_parse_is_tried_again_at_once(commands: Commands) -> None:
+    assert commands("session", "retry") == "No message is left out.\n"
+    feed = make_feed(make_session())
+    now = at(10)
+    Obstacle.objects.create(
+        feed=feed, words="x", found_at=now, low=now, high=now, back=50, reach=0, left=now
+    )
+    assert commands("session", "retry") == "1 place is read again at the next poll.\n"
+    assert Obstacle.objects.due(utc_now()).count() == 1
+
+
 def test_a_session_is_added_with_its_channels(commands: Commands) -> None:
     output = commands(*RACE, "--channel", "201", "--channel", "202", "--channel", "201")
 
@@ -40,8 +54,29 @@ def test_a_session_is_added_with_its_channels(commands: Commands) -> None:
     assert output.count("\n") == 1
 
 
+def test_a_session_without_channels_is_refused_unless_the_settings_name_some(
+    commands: Commands,
+) -> None:
+    assert "name one with --channel ID" in commands(*TIMES, status=2)
+    assert state() == []
+
+    commands(*TIMES, POLLER_CHANNELS="201")
+    assert not Session.objects.get().feeds.exists(), "it takes them when it is polled"
+
+
+@pytest.mark.parametrize("given_up", [False, True])
+def test_a_session_without_channels_is_never_called_complete(
+    commands: Commands, given_up: bool
+) -> None:
+    session = add("Race", SIX, EIGHT)
+    Session.objects.update(closed_at=EIGHT + timedelta(days=1), given_up=given_up)
+
+    assert commands("session", "list").endswith("0 channels: over, without channels\n")
+    assert "complete" not in commands("session", "show", str(session.pk))
+
+
 def test_the_documented_example_works(commands: Commands) -> None:
-    commands(*RACE, "--channel", "81384788765712384")
+    commands(*TIMES, "--channel", "81384788765712384")
 
     assert Feed.objects.get().channel_id == 81384788765712384
 
@@ -62,6 +97,7 @@ def test_times_have_an_offset_or_are_in_the_configured_zone(
 ) -> None:
     output = commands(
         *("session", "add", "Race", "--start", typed, "--end", "2026-05-01T20:00Z"),
+        *("--channel", "201"),
         POLLER_TIME_ZONE=zone,
     )
 
@@ -106,6 +142,7 @@ def test_a_time_that_cannot_be_meant_is_refused(
 def test_the_hours_beside_a_skipped_and_a_doubled_one_are_taken(commands: Commands) -> None:
     commands(
         *("session", "add", "Race", "--start", "2026-03-29T01:59", "--end", "2026-10-25T03:00"),
+        *("--channel", "201"),
         POLLER_TIME_ZONE="Europe/Berlin",
     )
 
@@ -116,7 +153,7 @@ def test_the_hours_beside_a_skipped_and_a_doubled_one_are_taken(commands: Comman
 
 @pytest.mark.parametrize("end", ["2026-05-01T18:00", "2026-05-01T17:59:59.999"])
 def test_an_end_that_is_not_after_the_start_is_refused(commands: Commands, end: str) -> None:
-    output = commands(*RACE[:-1], end, status=2)
+    output = commands(*TIMES[:-1], end, "--channel", "201", status=2)
 
     assert "must be later than the start (2026-05-01 18:00:00 UTC)" in output
     assert state() == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import gzip
 import json
 import os
 import pty
@@ -160,7 +162,8 @@ def test_characters_that_a_database_refuses_are_shown_and_kept(
 UNUSABLE = {
     "empty file": (b"", "The export is empty"),
     "HTML": (b"<!DOCTYPE html><html></html>", "it is an HTML page or XML, not JSON"),
-    "garbage": (b"\x1f\x8b\x08\x00garbage", "it is not a JSON object"),
+    "garbage": (b"\x7fELF garbage", "it is not a JSON object"),
+    "gzip": (gzip.compress(as_exported(document(message()))), "is compressed (gzip)"),
     "another document": (b'{"name": "package", "version": 1}', "it holds no messages"),
     "a list": (b"[]", "it is not a JSON object"),
     "cut in the head": (as_exported(document(message()))[:60], "cut short"),
@@ -201,13 +204,15 @@ def test_the_messages_before_a_cut_are_stored(
     assert f"{count} read, {count} new" in output
 
 
-def test_the_messages_before_an_impossible_one_are_stored(commands: Commands, folder: Path) -> None:
+def test_an_impossible_message_costs_itself_alone(commands: Commands, folder: Path) -> None:
     path = write(folder, document(message(0), message(1, id="none"), message(2)))
 
     output = commands("import_messages", path, status=65)
 
     assert "Message 2 of the export has an id that is not a snowflake" in output
-    assert list(Message.objects.values_list("discord_id", flat=True)) == [FIRST_ID]
+    assert "2 read, 2 new" in output
+    stored_ids = Message.objects.order_by("discord_id").values_list("discord_id", flat=True)
+    assert list(stored_ids) == [FIRST_ID, FIRST_ID + 2]
 
 
 def test_a_wrong_count_is_a_warning_only(commands: Commands, folder: Path) -> None:
@@ -254,7 +259,67 @@ def test_a_folder_is_imported_with_all_that_is_in_it(commands: Commands, folder:
     write(folder / "2024", document(message(2)), "c.json")
     write(folder, b"not of interest", "notes.txt")
 
-    assert commands("import_messages", str(folder)).startswith("3 read, 3 new")
+    passed_over, tally = commands("import_messages", str(folder)).splitlines()
+
+    assert tally.startswith("3 read, 3 new")
+    assert passed_over == f"Passed over, since they are no exports: {folder}/notes.txt."
+
+
+DEBRIS = {
+    "index.json": b'{"pages": ["a", "b"]}',
+    "list.json": b'["one", "two"]',
+    "._a.json": b"\0\5\x16\7",
+    ".DS_Store": b"\0\0\0\1Bud1",
+    "Thumbs.db": b"\xd0\xcf\x11\xe0",
+    "a.html": b"<html></html>",
+    "a.csv": b"AuthorID,Author,Date,Content\n",
+    "a.json_Files/b.json": as_exported(document(message(7))),
+    "__MACOSX/._a.json": b"\0\5\x16\7",
+    ".git/c.json": as_exported(document(message(7))),
+    "a\x1b[2Jb.txt": b"",
+}
+
+
+@pytest.mark.parametrize("name", DEBRIS)
+def test_what_lies_beside_exports_is_passed_over_and_named(
+    commands: Commands, folder: Path, name: str
+) -> None:
+    write(folder, document(message()), "EXPORT.JSON")
+    (folder / name).parent.mkdir(exist_ok=True)
+    write(folder, DEBRIS[name], name)
+
+    passed_over, tally = commands("import_messages", str(folder)).splitlines()
+
+    assert tally.startswith("1 read, 1 new")
+    what = f"{name.split('/')[0]}/" if "/" in name else name.replace("\x1b", "?")
+    assert passed_over == f"Passed over, since they are no exports: {folder}/{what}."
+
+
+def test_of_much_that_is_passed_over_the_first_are_named(commands: Commands, folder: Path) -> None:
+    write(folder, document(message()))
+    for number in range(1200):
+        write(folder, b"", f"{number:04}.png")
+
+    passed_over, _ = commands("import_messages", str(folder)).splitlines()
+
+    assert passed_over.endswith(f"{folder}/0009.png and 1,190 more.")
+
+
+def test_what_is_named_on_the_command_line_must_be_an_export(
+    commands: Commands, folder: Path
+) -> None:
+    index = write(folder, DEBRIS["index.json"], "index.json")
+
+    assert "it holds no messages" in commands("import_messages", index, status=65)
+
+
+def test_a_damaged_list_in_a_folder_is_not_passed_over(commands: Commands, folder: Path) -> None:
+    write(folder, document(message()))
+    write(folder, b'["one", ', "cut.json")
+
+    assert "cut.json: The export is cut short" in commands(
+        "import_messages", str(folder), status=65
+    )
 
 
 def test_a_bad_file_among_good_ones_stops_none_of_them(commands: Commands, folder: Path) -> None:
@@ -279,7 +344,9 @@ def test_a_file_that_breaks_while_it_is_read_stops_none_of_the_others(
 
     output = commands("import_messages", "/proc/self/mem", good, status=65)
 
-    assert output.startswith("/proc/self/mem: It cannot be read (Input/output error)")
+    # Nobody but root may open it, since the process hides its memory.
+    reason = os.strerror(errno.EACCES if os.geteuid() else errno.EIO)
+    assert output.startswith(f"/proc/self/mem: It cannot be read ({reason})")
     assert Message.objects.count() == 1
 
 
@@ -401,14 +468,16 @@ def test_an_old_export_adds_what_is_missing(commands: Commands, folder: Path) ->
 
 def test_what_only_looks_different_is_no_edit(commands: Commands, folder: Path) -> None:
     commands("import_messages", write(folder, document(message())))
-    before = rows()
     renamed = message(author=user(nickname="Renamed", avatarUrl="https://cdn.example/b.png"))
     later = document(renamed, exportedAt="2024-05-01T00:00:00Z")
 
     assert commands("import_messages", write(folder, later)).startswith(
-        "1 read, 0 new, 0 edited, 0 deleted, 1 unchanged"
+        "1 read, 0 new, 0 edited, 0 deleted, 1 unchanged, in"
     )
-    assert rows() == before
+    assert not Revision.objects.exists()
+    assert (stored().content, stored().edited_at) == ("text 0", None)
+    assert stored().author_name == "Renamed"  # as the newest file shows it
+    assert json.loads(stored().raw) == renamed
 
 
 @pytest.mark.parametrize(("hours", "is_back"), [(1, True), (0, False), (-1, False)])

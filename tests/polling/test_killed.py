@@ -16,7 +16,7 @@ from tests.simulation import Simulation
 
 pytestmark = pytest.mark.simulation
 
-KILLS = 200
+KILLS = 100
 LENGTH_S = KILLS * 31.0
 
 
@@ -33,25 +33,30 @@ def simulation(
         second = -50.0
         while second < LENGTH_S + 50:
             second += rng.uniform(1, 8)
-            edited = [(second + 50, f"edited {second:.3f}")] if rng.random() < 0.1 else []
+            # What is edited after the last sweep is edited too late.
+            is_edited = rng.random() < 0.1 and second + 50 < LENGTH_S
+            edited = [(second + 50, f"edited {second:.3f}")] if is_edited else []
             deleted = second + 100 if rng.random() < 0.1 and second < LENGTH_S - 100 else None
             channel.post(round(second, 3), f"at {second:.3f}", edits=edited, deleted_at=deleted)
     return simulation
 
 
-def test_two_hundred_killed_polls_lose_nothing(simulation: Simulation, tmp_path: Path) -> None:
+def test_a_hundred_killed_polls_lose_nothing(simulation: Simulation, tmp_path: Path) -> None:
     rng = random.Random(8)
     session = simulation.schedule()
     connections.close_all()
-    whole_run_s = _seconds_of_a_run(simulation)
+    patience_s = _seconds_of_a_run(simulation)
     killed = 0
     for number in range(1, KILLS):
         process = start_tick(simulation, number * 31.0)
-        process.join(rng.uniform(0, whole_run_s * 1.2))
-        killed += process.is_alive()
+        process.join(rng.uniform(0, patience_s))
+        was_killed = process.is_alive()
         process.kill()
         process.join()
-    assert killed > KILLS / 2
+        killed += was_killed
+        # However fast the machine is at the moment, most are killed, and at any point of a run.
+        patience_s *= 1.1 if was_killed else 0.8
+    assert KILLS / 2 < killed < KILLS - 1
 
     simulation.tick(LENGTH_S + 40)
 

@@ -9,10 +9,10 @@ import pytest
 from django.contrib.sessions.models import Session as WebSession
 from django.utils import timezone
 
-from messages_app import pruning
+from messages_app.database.poll_totals import all_totals
 from messages_app.environment import Settings
 from messages_app.models import Channel, Message, Poll, Revision
-from messages_app.reporting.totals import all_totals
+from messages_app.polling import pruning
 from tests.builders import at, make_feed, make_poll, make_session
 from tests.commands import Manage
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from messages_app.environment import CHECKOUT
-from messages_app.runs import Run
+from messages_app.polling.run_folder import Run
 
 LIVES = (
-    "import sys; from pathlib import Path; from messages_app.runs import Run\n"
+    "import sys; from pathlib import Path; from messages_app.polling.run_folder import Run\n"
     "with Run(Path(sys.argv[1])) as run:\n"
     "    (run.folder / 'export.json').write_text('half')\n"
     "    print(run.name, flush=True)\n"

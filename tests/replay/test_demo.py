@@ -1,6 +1,6 @@
 """The built-in conversation: always something new, always the same."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -9,7 +9,7 @@ from messages_app.replay.demo import Demo
 from messages_app.replay.instants import instant_of, milliseconds
 from messages_app.replay.script import JsonObject, ScriptedMessage, seen
 
-from .stand_in import NOON, StandIn, at
+from .stand_in import NOON, StandIn
 
 NOON_MS = milliseconds(NOON)
 DEMO = Demo()
@@ -92,7 +92,8 @@ def test_deleted_messages_are_seen_first_and_gone_later() -> None:
 
 def test_a_person_who_polls_by_the_real_clock_sees_messages(stand_in: StandIn) -> None:
     del stand_in.environment["REPLAY_NOW"]
-    run = stand_in.call(*stand_in.words("--after", at(0)))
+    a_minute_ago = datetime.now(UTC) - timedelta(minutes=1)
+    run = stand_in.call(*stand_in.words("--after", a_minute_ago.isoformat()))
     assert run.status == 0
     assert run.messages
     assert int(run.ids[0]) < int(run.ids[-1])

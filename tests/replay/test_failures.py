@@ -25,9 +25,9 @@ def failing(stand_in: StandIn, fault: str, messages: int = 10, **environment: st
         ("bad-token", "Authentication token is invalid."),
         ("not-found", "Request to 'channels/200' failed: not found."),
         ("forbidden", "Request to 'channels/200' failed: forbidden."),
-        ("server-error", "Request to 'channels/200' failed: service unavailable."),
-        ("rate-limited", "Request to 'channels/200' failed: too many requests."),
-        ("network-down", "Name or service not known (discord.com:443)"),
+        ("server-error:0", "Request to 'channels/200' failed: service unavailable."),
+        ("rate-limited:0", "Request to 'channels/200' failed: too many requests."),
+        ("network-down:0", "Name or service not known (discord.com:443)"),
     ],
 )
 def test_what_fails_before_the_export_is_status_1_with_its_sentence_and_no_file(

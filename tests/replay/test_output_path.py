@@ -1,6 +1,6 @@
 """Where the document goes."""
 
-from pathlib import Path
+import pytest
 
 from .stand_in import CHANNEL, Run, StandIn, at
 
@@ -12,33 +12,22 @@ def export_to(stand_in: StandIn, output: str) -> Run:
     return stand_in.call(*words, "--after", at(0), "--before", at(60))
 
 
-def files(folder: Path) -> list[str]:
-    """The documents below a folder."""
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.json"))
-
-
 def test_parent_folders_are_made(stand_in: StandIn) -> None:
     assert export_to(stand_in, f"{stand_in.folder}/a/b/c.json").status == 0
     assert (stand_in.folder / "a/b/c.json").exists()
 
 
-def test_a_path_without_extension_is_a_folder_and_its_name_has_the_day_only(
-    stand_in: StandIn,
-) -> None:
-    export_to(stand_in, f"{stand_in.folder}/out")
-    name = "Harbour Ride - Live - race-chat [200] (2026-11-23 to 2026-11-23).json"
-    assert files(stand_in.folder / "out") == [name]
-
-
-def test_an_existing_folder_is_a_folder_even_with_a_dot(stand_in: StandIn) -> None:
+@pytest.mark.parametrize("output", ["out", "out.d", "new/"])
+def test_a_folder_is_refused(stand_in: StandIn, output: str) -> None:
     (stand_in.folder / "out.d").mkdir()
-    export_to(stand_in, f"{stand_in.folder}/out.d")
-    assert len(files(stand_in.folder / "out.d")) == 1
+    run = export_to(stand_in, f"{stand_in.folder}/{output}")
+    assert run.status == 1
+    assert "into a file only" in run.stderr
 
 
 def test_a_percent_sign_begins_a_token_anywhere_in_the_path(stand_in: StandIn) -> None:
-    export_to(stand_in, f"{stand_in.folder}/%c-%C/%a.json")
-    assert (stand_in.folder / "200-race-chat/2026-11-23.json").exists()
+    export_to(stand_in, f"{stand_in.folder}/%c/x%c.json")
+    assert (stand_in.folder / "200/x200.json").exists()
 
 
 def test_two_percent_signs_are_one(stand_in: StandIn) -> None:
@@ -56,6 +45,12 @@ def test_an_existing_file_is_overwritten_in_place(stand_in: StandIn) -> None:
     inode = stand_in.path.stat().st_ino
     assert export_to(stand_in, str(stand_in.path)).messages == []
     assert stand_in.path.stat().st_ino == inode
+
+
+def test_a_document_that_is_no_scenario_is_refused(stand_in: StandIn) -> None:
+    other = stand_in.export().path
+    run = stand_in.call(*stand_in.words(), REPLAY_SCENARIO=str(other))
+    assert (run.status, "is no scenario" in run.stderr) == (2, True)
 
 
 def test_several_channels_into_one_file_are_refused(stand_in: StandIn) -> None:

@@ -1,8 +1,6 @@
-"""What depends on the run and not on the message: offsets, addresses, markup, versions."""
+"""What depends on the run and not on the message: offsets, addresses, markup, a later version."""
 
 from typing import Any
-
-import pytest
 
 from messages_app.replay import shapes
 
@@ -66,39 +64,7 @@ def test_markdown_flattens_mentions_to_todays_names(stand_in: StandIn) -> None:
     assert run.texts == [expected]
 
 
-def reply(stand_in: StandIn) -> None:
-    """Post a message that has every key."""
-    reaction = shapes.reaction(shapes.emoji("🔥"), ["Bruno"])
-    keys = {"reference": {"messageId": "1"}, "forwardedMessage": {}, "reactions": [reaction]}
-    stand_in.chat.post(1, "yes", message=keys)
-
-
-@pytest.mark.parametrize(
-    ("version", "missing"),
-    [
-        ("2.46", {"forwardedMessage"}),
-        ("2.43", {"forwardedMessage", "inlineEmojis"}),
-        ("2.32", {"forwardedMessage", "inlineEmojis", "stickers"}),
-        ("2.25", {"forwardedMessage", "inlineEmojis", "stickers", "reference"}),
-        ("2.24", {"forwardedMessage", "inlineEmojis", "stickers", "reference", "mentions"}),
-    ],
-)
-def test_an_older_version_lacks_keys(stand_in: StandIn, version: str, missing: set[str]) -> None:
-    reply(stand_in)
-    whole = stand_in.export().messages[0]
-    older = stand_in.export(REPLAY_VERSION=version).messages[0]
-    assert whole.keys() - older.keys() == missing
-
-
-def test_before_2_40_there_are_neither_roles_nor_the_time_of_the_export(stand_in: StandIn) -> None:
-    reply(stand_in)
-    run = stand_in.export(REPLAY_VERSION="2.39")
-    assert "exportedAt" not in run.document
-    assert "roles" not in run.messages[0]["author"]
-    assert "users" not in run.messages[0]["reactions"][0]
-
-
 def test_the_version_to_come_has_a_key_that_nobody_knows(stand_in: StandIn) -> None:
-    reply(stand_in)
+    stand_in.chat.post(1, "yes")
     keys = list(stand_in.export(REPLAY_VERSION="2.48").messages[0])
     assert keys[keys.index("attachments") + 1] == "components"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from messages_app.models import Poll
 from messages_app.reporting.metrics import metrics_text
 from messages_app.reporting.timer import TimerHealth, TimerState
@@ -42,3 +44,13 @@ def sample_names(text: str) -> set[str]:
     """The names that a query can ask for."""
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     return {line.split("{")[0].split()[0] for line in lines}
+
+
+def samples(text: bytes) -> dict[str, float]:
+    """The values by name and labels, written as Prometheus does."""
+    found = {}
+    for family in text_string_to_metric_families(text.decode()):
+        for sample in family.samples:
+            labels = ",".join(f'{key}="{value}"' for key, value in sorted(sample.labels.items()))
+            found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+    return found

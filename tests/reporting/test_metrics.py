@@ -1,4 +1,4 @@
-"""The metrics: their values, their names, the page, the file."""
+"""The metrics: their values, their names, the file."""
 
 from __future__ import annotations
 
@@ -11,36 +11,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from django.contrib.auth.models import AnonymousUser, User
-from django.http import HttpResponse
-from django.test import RequestFactory
-from prometheus_client.parser import text_string_to_metric_families
 
-from messages_app.environment import CHECKOUT, Settings
+from messages_app.database.poll_totals import BUCKETS_MS, all_totals, fold_in
+from messages_app.environment import CHECKOUT
 from messages_app.models import Poll
-from messages_app.reporting.metrics import metrics_page, metrics_text
+from messages_app.reporting.metrics import metrics_text
 from messages_app.reporting.timer import TimerHealth, TimerState
-from messages_app.reporting.totals import BUCKETS_MS, all_totals, fold_in
 from tests.builders import at, make_feed, make_poll, make_session, span
 from tests.commands import Manage
-from tests.reporting.everything import make_everything
+from tests.reporting.everything import make_everything, samples
 
 if TYPE_CHECKING:  # older releases of pytest-django name no such thing
-    from pytest_django import Settings as DjangoSettings
+    pass
 
 WAITING = TimerHealth(TimerState.WAITING, at(30.5), at(30), "success", 0)
 
 pytestmark = pytest.mark.django_db
-
-
-def samples(text: bytes) -> dict[str, float]:
-    """The values by name and labels, written as Prometheus does."""
-    found = {}
-    for family in text_string_to_metric_families(text.decode()):
-        for sample in family.samples:
-            labels = ",".join(f'{key}="{value}"' for key, value in sorted(sample.labels.items()))
-            found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
-    return found
 
 
 def metrics(minute: float = 30, timer: TimerHealth = WAITING) -> dict[str, float]:
@@ -158,44 +144,6 @@ def test_a_hundred_thousand_polls_take_one_query_for_their_totals(
         all_totals()
 
 
-def answered(settings: DjangoSettings, token: str = "", user: object = None) -> HttpResponse:
-    headers = {"authorization": f"Bearer {token}"} if token else {}
-    request = RequestFactory().get("/metrics", headers=headers)
-    request.user = user or AnonymousUser()  # type: ignore[assignment]
-    return metrics_page(request)
-
-
-def test_the_page_is_closed_unless_it_is_opened(settings: DjangoSettings) -> None:
-    settings.POLLER = Settings({})
-    assert answered(settings).status_code == 403
-    assert answered(settings, token="").status_code == 403
-    assert answered(settings, token="guess").status_code == 403
-
-
-def test_the_page_opens_to_the_token(settings: DjangoSettings, tmp_path: Path) -> None:
-    (tmp_path / "token").write_text("opensesame\n")
-    settings.POLLER = Settings({"POLLER_METRICS_TOKEN_FILE": f"{tmp_path}/token"})
-    assert answered(settings, token="opensesam").status_code == 403
-    page = answered(settings, token="opensesame")
-    assert page.status_code == 200
-    assert page["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-    assert samples(page.content)["discord_poller_live_sessions"] == 0
-
-
-def test_a_token_file_that_cannot_be_read_closes_the_page(settings: DjangoSettings) -> None:
-    settings.POLLER = Settings({"POLLER_METRICS_TOKEN_FILE": "/nowhere/token"})
-    page = answered(settings, token="opensesame")
-    assert page.status_code == 503
-    assert b"/nowhere" not in page.content
-
-
-def test_the_page_opens_to_whom_the_other_pages_are_open(settings: DjangoSettings) -> None:
-    settings.POLLER = Settings({})
-    assert answered(settings, user=User(username="ana")).status_code == 200
-    settings.POLLER = Settings({"POLLER_PUBLIC": "true"})
-    assert answered(settings).status_code == 200
-
-
 def test_a_poll_writes_the_file_for_node_exporter(manage: Manage, tmp_path: Path) -> None:
     make_feed(make_session(end_time="2100-01-01T00:00Z"))
     path = tmp_path / "poller.prom"
@@ -219,8 +167,8 @@ def test_a_file_that_cannot_be_written_does_not_fail_the_poll(
 def test_a_poll_without_the_file_does_not_load_prometheus_client(environ: dict[str, str]) -> None:
     make_feed(make_session(end_time="2100-01-01T00:00Z"))
     code = (
-        "import sys; sys.path.insert(0, sys.argv.pop(1)); import manage; "
-        "status = manage.main(['manage.py', 'poll_recent_messages', '--now']); "
+        "import sys; sys.path.insert(0, sys.argv.pop(1)); from messages_app import command_line; "
+        "status = command_line.main(['manage.py', 'poll_recent_messages', '--now']); "
         "assert 'django' in sys.modules; assert 'prometheus_client' not in sys.modules"
     )
     subprocess.run(

@@ -79,7 +79,7 @@ def test_a_service_that_does_not_answer_delays_a_run_by_two_seconds_at_most() ->
         assert time.monotonic() - started < PATIENCE_S + 0.5
 
 
-@pytest.mark.parametrize(("fault", "status"), [("", 0), ("bad-token", 77), ("garbage", 65)])
+@pytest.mark.parametrize(("fault", "status"), [("", 0), ("not-found", 69), ("garbage", 65)])
 def test_a_poll_pings_what_it_came_to(manage: Manage, fault: str, status: int) -> None:
     make_feed(make_session(end_time="2100-01-01T00:00Z"))
     with switch() as service:

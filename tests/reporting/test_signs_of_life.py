@@ -11,9 +11,8 @@ import pytest
 
 from messages_app.environment import Settings
 from messages_app.errors import DatabaseUnavailable
+from messages_app.events import Event, RunOutcome
 from messages_app.interruption import Interrupted
-from messages_app.polling import RunOutcome
-from messages_app.reporting.events import Event
 from messages_app.reporting.signs_of_life import SignsOfLife
 from tests.reporting.switch import switch
 

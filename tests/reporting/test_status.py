@@ -11,6 +11,7 @@ import pytest
 from django.utils import timezone
 
 from messages_app.environment import CHECKOUT
+from messages_app.models import Session
 from messages_app.reporting.problems import LATE_S, STALE_S, problems_of, verdict_of
 from messages_app.reporting.situation import Verdict, take_situation
 from messages_app.reporting.status_json import broken_document, status_document
@@ -104,6 +105,15 @@ def test_a_live_session_without_channels_is_broken() -> None:
     verdict, text = judged()
     assert verdict is Verdict.BROKEN
     assert "has no channels" in text
+
+
+def test_a_session_that_was_over_without_channels_is_not_forgotten() -> None:
+    session = make_session()
+    verdict, text = judged(61)
+    assert verdict is Verdict.DEGRADED
+    assert f"Session {session.pk} is over and has no channels: add them with" in text
+    Session.objects.update(closed_at=at(24 * 60 + 60), given_up=True)
+    assert "was given up and has no channels" in judged(3 * 24 * 60)[1]
 
 
 def test_two_live_sessions_degrade() -> None:

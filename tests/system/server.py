@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from messages_app.reporting.events import POLL_DONE
+from messages_app.events import POLL_DONE
 from tests.system.machine import Machine, MachineError, wait_until
 
 PROGRAM = "/usr/local/lib/discord-poller"
@@ -107,7 +107,7 @@ class Server:
         """Return once that many runs were started since the mark."""
         wait_until(lambda: len(self.starts()) >= count, f"{count} runs are started", limit_s, 0.3)
 
-    def wait_for_poll(self, limit_s: float = 30) -> None:
+    def wait_for_poll(self, limit_s: float = 120) -> None:
         """Return once a window was imported whole since the mark."""
         wait_until(self.polls, "a poll succeeds", limit_s, 0.3)
 

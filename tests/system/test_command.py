@@ -49,7 +49,10 @@ def test_an_export_on_standard_input_is_imported(server: Server) -> None:
 
 @pytest.mark.parametrize(
     ("words", "process"),
-    [("poll_recent_messages --now", " replay "), ("import_messages -", "messages_app.reading")],
+    [
+        ("poll_recent_messages --now", " replay "),
+        ("import_messages -", "reader_process"),
+    ],
 )
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_what_it_started(
@@ -66,13 +69,15 @@ def test_a_signal_ends_what_it_started(
         "print(command.wait(timeout=20))\n"
     )
     arguments = ["python3", "-c", script, f"{int(number)}", *words.split()]
+    server.machine.run("rm", "--force", "/tmp/signal-it")
     with ThreadPoolExecutor() as pool:
         running = pool.submit(server.machine.run, *arguments)
-        wait_until(lambda: process in server.processes(), "it is under way")
-        server.machine.write("/tmp/signal-it", "")
+        try:
+            wait_until(lambda: process in server.processes(), "it is under way")
+        finally:
+            server.machine.write("/tmp/signal-it", "")
         assert running.result().stdout == f"{128 + number}\n"
     assert server.processes() == ""
-    server.machine.run("rm", "/tmp/signal-it")
 
 
 def test_the_first_command_makes_the_database(server: Server) -> None:

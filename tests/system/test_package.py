@@ -29,6 +29,7 @@ SCENARIO = "/srv/scenario.json"
 ANSWERS = {"[Y/n]": "y\n", "Type yes": "yes\n", "/dev/stdin": "a.token\n\x04"}
 UNITS = (
     *("poller.timer", "poller.target", "poller.service", "poller-migrate.service"),
+    "poller-fill.service",
     *("poller-prune.timer", "poller-prune.service", "poller-web.socket", "poller-web.service"),
 )
 
@@ -130,6 +131,10 @@ def test_installation_makes_all_that_is_needed_and_starts_nothing(packaged: Pack
 def test_an_idle_tick_compiles_nothing_and_writes_nothing(packaged: PackagedServer) -> None:
     packaged.set_up()
     packaged.machine.run("systemctl", "start", "poller.service")
+    wait_until(
+        lambda: packaged.machine.show("poller-fill.service", "SubState") == "exited",
+        "the filler finds nothing to do",
+    )
     # A database that was written to in the last two seconds is left to the whole command.
     packaged.machine.run("sleep", "3")
     tree = f"find {PROGRAM} {STATE} /etc/discord-poller -printf '%p %s %T@ %C@\\n' | sort"
@@ -162,12 +167,14 @@ def test_an_upgrade_in_the_middle_of_a_poll_loses_nothing(packaged: PackagedServ
     machine.run("systemctl", "start", "poller.timer")
     packaged.wait_for_poll(40)
     wait_until(lambda: " export " in packaged.processes(), "a poll is under way", 30)
+    former_filler = machine.show("poller-fill.service", "InvocationID")
 
     said = packaged.upgrade()
 
     assert "half-configured" not in said
     assert packaged.is_active("poller.timer")
     packaged.assert_polls_on(60)
+    assert machine.show("poller-fill.service", "InvocationID") != former_filler
     assert "0999_next" in machine.sh(f"grep -a -o 0999_next {STATE}/db.sqlite3 | head -n 1")
     assert "0999_next" not in machine.sh(f"grep -a -o 0999_next {BACKUP} || true")
     wait_until(lambda: "complete" in packaged.command("session", "list"), "it is closed", 240, 2)

@@ -4,10 +4,10 @@ import time
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+from messages_app.windows import PERIOD_S
 from tests.system.machine import wait_until
 from tests.system.server import CHANNEL, Server
 
-PERIOD_S = 30
 TICKS = 11
 
 

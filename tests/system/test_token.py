@@ -46,6 +46,20 @@ def test_the_token_comes_from_an_encrypted_credential(spied: Server) -> None:
         spied.machine.run("rm", "-f", ENCRYPTED)
 
 
+def test_the_exporter_reads_neither_the_settings_nor_the_process_that_runs_it(
+    server: Server,
+) -> None:
+    looks = (
+        "for file in /etc/discord-poller/poller.conf /proc/$PPID/environ /proc/$PPID/maps; do"
+        f" cat $file >/dev/null 2>&1 && echo $file; done >{STATE}/seen; echo done >>{STATE}/seen"
+    )
+    server.machine.write(SPY, f'#!/bin/sh\n{looks}\nexec {REPLAY} "$@"\n', 0o755)
+    server.settings({"POLLER_EXPORTER": SPY, "POLLER_METRICS_TOKEN": "not.for.exporters"})
+    server.machine.run("systemctl", "start", "poller.service")
+    assert server.machine.sh(f"cat {STATE}/seen") == "done\n"
+    assert server.polls()
+
+
 def test_without_a_token_nothing_fails_until_a_session_is_live(server: Server) -> None:
     server.machine.run("rm", TOKEN_FILE)
     server.settings({"DATABASE_URL": f"sqlite:///{STATE}/no-session.sqlite3"})

@@ -190,7 +190,7 @@ def test_health_sees_the_timer_from_within_the_sandbox(web: Web) -> None:
     web.enable()
     web.wait_for_poll()
     _, _, page = web.ask("/health/")
-    assert "Timer: waiting" in page or "Timer: a poll is running" in page
+    assert "Timer: waiting" in page or "Timer: a poll runs now" in page
 
 
 def test_it_reads_no_token_and_writes_only_its_own(web: Web) -> None:
@@ -271,11 +271,11 @@ def test_the_key_that_signs_logins_may_stand_in_a_file_but_not_among_the_secrets
 
 
 def test_a_missing_library_is_told_in_a_sentence(web: Web) -> None:
-    package = web.machine.sh(f"ls -d {PROGRAM}/venv/lib/python3*/site-packages/gunicorn").strip()
+    package = web.machine.sh(f"ls -d {PROGRAM}/venv/lib/python3*/site-packages/waitress").strip()
     web.machine.run("mv", package, f"{package}.away")
     try:
         assert web.ask("/")[0] == 503
-        assert [told.partition(":")[0] for told in web.told()] == ["The web side needs gunicorn"]
+        assert [told.partition(":")[0] for told in web.told()] == ["The web side needs waitress"]
     finally:
         web.machine.run("mv", f"{package}.away", package)
     web.machine.run("systemctl", "restart", SERVICE)

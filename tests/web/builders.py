@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from messages_app.database.forms import fill_forms, sources
 from messages_app.models import Feed, Message, Poll, Session
-from messages_app.search import DISCORD_EPOCH_MS, index_new
+from messages_app.snowflakes import first_id
 from messages_app.windows import Coverage, Window
 from tests.builders import make_feed, make_poll, make_session
 
@@ -18,7 +19,7 @@ CHANNEL_ID = 200
 
 
 def snowflake(instant: datetime, number: int = 0) -> int:
-    return (int(instant.timestamp() * 1000) - DISCORD_EPOCH_MS) << 22 | number
+    return first_id(instant) | number
 
 
 def raw_of(instant: datetime, content: str, author: dict[str, Any], **keys: Any) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def make_message(
         changed_at=instant,
         raw=json.dumps(raw, separators=(",", ":")),
     )
-    index_new([(message.pk, message.content)])
+    fill_forms(list(sources([message.pk])))
     return message
 
 

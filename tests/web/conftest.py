@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
 
-from messages_app.web import timeline
+from messages_app.web import throttle, timeline
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +17,7 @@ def fresh_memory() -> Iterator[None]:
     """Nothing that a test left in this process's memory reaches the next one."""
     timeline.forget()
     cache.clear()
+    throttle.forget()
     yield
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from django.test import Client
 
 from messages_app.models import Session
 from messages_app.web import throttle
-from tests.web.builders import make_message, past_session
+from tests.web.builders import live_session, make_message, past_session
 
 if TYPE_CHECKING:  # older releases of pytest-django name no such thing
     from pytest_django import Settings
@@ -33,7 +34,7 @@ def paths(templates: list[str]) -> list[str]:
 
 @pytest.fixture
 def public(settings: Settings) -> None:
-    settings.POLLER = SimpleNamespace(public=True, time_zone="UTC")
+    settings.POLLER = SimpleNamespace(public=True, public_deleted=False, time_zone="UTC")
 
 
 def test_every_page_asks_for_a_login(client: Client) -> None:
@@ -54,6 +55,18 @@ def test_public_opens_reading(client: Client, public: None) -> None:
     for path in paths([*READING, *JSON]):
         assert client.get(path).status_code in (200, 302), path
     assert "Log in" in client.get("/").content.decode()
+
+
+def test_public_quotes_no_failure(client: Client, public: None, operator: User) -> None:
+    session, feed = live_session()
+    feed.failures, feed.error = 1, "The exporter said «secret»."
+    feed.save()
+    address = f"/api/sessions/{session.pk}/"
+    (channel,) = client.get(address).json()["channels"]
+    assert (channel["failures"], channel["error"]) == (1, None)
+    client.force_login(operator)
+    (channel,) = client.get(address).json()["channels"]
+    assert channel["error"] == feed.error
 
 
 def test_public_does_not_open_writing(client: Client, public: None) -> None:
@@ -119,6 +132,81 @@ def test_one_name_cannot_be_tried_from_many_addresses(client: Client, operator: 
     assert client.post("/login/", wrong, REMOTE_ADDR="198.51.100.1").status_code == 429
 
 
+@pytest.mark.parametrize("other", [" ada ", "\uff21da", "ADA", "\u3000ada\xa0"])
+def test_a_name_has_one_limit_however_it_is_written(
+    client: Client, operator: User, other: str
+) -> None:
+    for number in range(throttle.MOST_FAILURES_OF_NAME):
+        wrong = {"username": other, "password": "guess"}
+        client.post("/login/", wrong, REMOTE_ADDR=f"192.0.2.{number}")
+    right = {"username": "ada", "password": "race-day-2026"}
+    assert client.post("/login/", right, REMOTE_ADDR="198.51.100.1").status_code == 429
+
+
+def test_an_ipv6_network_has_one_limit_and_so_has_an_ipv4_address_in_disguise(
+    client: Client, operator: User
+) -> None:
+    def status(address: str) -> int:
+        wrong = {"username": address, "password": "guess"}
+        return client.post("/login/", wrong, REMOTE_ADDR=address).status_code
+
+    for number in range(throttle.MOST_FAILURES_OF_ADDRESS):
+        assert status(f"2001:db8:0:1::{number:x}") == 200
+        assert status("192.0.2.1" if number % 2 else "::ffff:192.0.2.1") == 200
+    assert status("2001:db8:0:1:ffff::1") == 429
+    assert status("2001:db8:0:2::1") == 200
+    assert status("::ffff:192.0.2.1") == 429
+    assert status("192.0.2.2") == 200
+
+
+def test_no_number_of_other_failures_makes_one_forgotten(
+    client: Client, operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttle, "COUNTERS", 64)
+    for _ in range(throttle.MOST_FAILURES_OF_ADDRESS):
+        client.post("/login/", {"username": "x", "password": "guess"})
+    for number in range(300):
+        wrong = {"username": f"filler-{number}", "password": "guess"}
+        client.post("/login/", wrong, REMOTE_ADDR=f"198.51.{number // 256}.{number % 256}")
+    assert len(throttle._failures) <= 2 * 64
+    right = {"username": "ada", "password": "race-day-2026"}
+    assert client.post("/login/", right).status_code == 429
+
+
+def test_who_logs_in_again_and_again_is_not_blocked(client: Client, operator: User) -> None:
+    right = {"username": "ada", "password": "race-day-2026"}
+    for _ in range(throttle.MOST_FAILURES_OF_NAME + 1):
+        assert client.post("/login/", right).status_code == 302
+        client.logout()
+
+
+def test_failures_are_forgotten(
+    client: Client, operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(throttle.MOST_FAILURES_OF_ADDRESS):
+        client.post("/login/", {"username": "ada", "password": "guess"})
+    later = time.monotonic() + throttle.FORGOTTEN_AFTER_S + 1
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    right = {"username": "ada", "password": "race-day-2026"}
+    assert client.post("/login/", right).status_code == 302
+
+
+def test_who_may_not_administer_gets_a_page_and_no_loop(client: Client) -> None:
+    viewer = User.objects.create_user("ben", password="race-day-2026")
+    client.force_login(viewer)
+    for path in ("/admin/", "/admin/messages_app/session/", "/admin/login/"):
+        answer = client.get(path, follow=True)
+        assert len(answer.redirect_chain) <= 1
+        assert answer.status_code == 403
+        assert "Your account may look" in answer.content.decode()
+
+
+def test_who_may_administer_does(client: Client, operator: User) -> None:
+    client.force_login(operator)
+    assert client.get("/admin/").status_code == 200
+    assert client.get("/admin/login/?next=/admin/", follow=True).status_code == 200
+
+
 def test_the_admins_login_is_the_one_with_the_limit(client: Client) -> None:
     response = client.get("/admin/login/?next=/admin/")
     assert response["Location"] == "/login/?next=/admin/"
@@ -170,7 +258,11 @@ def test_commands_do_without_the_libraries_of_the_web_side(tmp_path: Path, comma
     run_without_libraries(tmp_path, "migrate --verbosity 0")
     imported = run_without_libraries(tmp_path, command)
     # `migrate` runs Django's checks, which look at the addresses and the template tags.
-    allowed = ["clock", "installed", "template_tags"] if command == "migrate" else []
+    allowed = (
+        ["installed", "rendering", "rendering.clock", "template_tags"]
+        if command == "migrate"
+        else []
+    )
     assert imported <= {f"messages_app.web.{name}" for name in allowed}
 
 
@@ -178,9 +270,9 @@ def run_without_libraries(state: Path, command: str) -> set[str]:
     """Run a command where those cannot be imported; return what of the web side it imported."""
     program = (
         "import sys\n"
-        "for name in ('markdown_it', 'whitenoise', 'gunicorn'): sys.modules[name] = None\n"
-        "import manage\n"
-        f"assert not manage.main(['manage.py', *{command.split()}])\n"
+        "for name in ('markdown_it', 'whitenoise', 'waitress'): sys.modules[name] = None\n"
+        "from messages_app.command_line import main\n"
+        f"assert not main(['manage.py', *{command.split()}])\n"
         "print()\n"
         "print(*(name for name in sys.modules if name.startswith('messages_app.web.')))\n"
     )

@@ -11,11 +11,14 @@ from urllib.parse import quote
 import pytest
 from django.test import Client
 
-from messages_app.export_lines import KEYS
+from messages_app.file_export import KEYS
+from messages_app.web.views import api
 from tests.builders import at
 from tests.web.builders import live_session, make_message, make_messages, past_session
 
 pytestmark = pytest.mark.django_db
+# Of the objects of messages: two that go together, one beside none, one that is larger than all.
+SIZES = (3_000, 3_000, 6_000, 30_000, *[10] * 6)
 DOCS = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 
 
@@ -62,6 +65,29 @@ def test_a_cursor_goes_through_all_messages_once(browser: Client) -> None:
     late = make_message(at(30))
     news = get(browser, f"sessions/{session.pk}/messages/?after={after}")
     assert [message["discord_id"] for message in news["messages"]] == [str(late.pk)]
+
+
+def test_an_answer_has_a_bound_on_its_bytes(
+    browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, _ = past_session()
+    stored = [make_message(at(20 + n / 100), odd="x" * size) for n, size in enumerate(SIZES)]
+    monkeypatch.setattr(api, "MOST_BYTES", 10_000)
+    numbers: list[int] = []
+    seen: list[str] = []
+    answer: Any = {"after": "", "more": True}
+    while answer["more"]:
+        path = f"sessions/{session.pk}/messages/?limit=4&after={answer['after']}"
+        answer = get(browser, path)
+        numbers.append(len(answer["messages"]))
+        seen += [message["discord_id"] for message in answer["messages"]]
+    assert seen == [str(message.pk) for message in stored]
+    assert numbers == [2, 1, 1, 4, 2]
+    window = get(browser, f"state/?at={quote(at(20.2).isoformat())}")["window"]
+    assert ([message["discord_id"] for message in window["messages"]], window["more"]) == (
+        seen[:2],
+        True,
+    )
 
 
 def test_messages_can_be_filtered_as_on_the_page(browser: Client) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from messages_app.models import Message
-from messages_app.search import index_new, matching
+from messages_app.database.forms import fill_forms, sources
+from messages_app.database.search import matching, terms
+from messages_app.document.words import phrase_of, words_of
+from messages_app.models import Channel, Message
 from tests.builders import at, make_feed, span
 from tests.web.builders import BEN, make_message, past_session
 
+# ruff: noqa: RUF001 - that wide letters look like others is the point
 pytestmark = pytest.mark.django_db
 
 
@@ -42,26 +47,104 @@ def test_the_last_word_may_be_unfinished() -> None:
     assert found('"tele"') == []
 
 
-def test_a_search_sees_edits_and_deletions_of_rows() -> None:
+def test_a_search_sees_edits_and_removals_of_rows() -> None:
     past_session()
     message = make_message(at(1), "alpha")
-    Message.objects.filter(pk=message.pk).update(content="beta")
-    assert (found("alpha"), found("beta")) == ([], ["beta"])
-    Message.objects.filter(pk=message.pk).update(content="")
-    assert found("beta") == []
-    Message.objects.filter(pk=message.pk).update(content="gamma")
-    assert found("gamma") == ["gamma"]
-    Message.objects.filter(pk=message.pk).delete()
+    for number, text in enumerate(["beta", "", "gamma"]):
+        message.raw, message.fingerprint = json.dumps({"content": text}), number
+        message.save()
+        fill_forms(list(sources([message.pk])))
+        assert found("alpha") == []
+        assert len(found(text)) == bool(text)
+    message.delete()
     assert found("gamma") == []
 
 
-def test_a_message_that_is_indexed_twice_is_found_once_and_forgotten_whole() -> None:
+@pytest.mark.parametrize(
+    ("said", "typed"),
+    [
+        ("今日のレースは雨で中止になりました", "中止"),
+        ("周杰伦的新歌很好听，稻香", "新歌"),
+        ("周杰伦的新歌很好听，稻香", "香"),
+        ("ฝนตกหนักมากวันนี้", "หนัก"),
+        ("오늘 경기가 취소되었습니다", "경기"),
+        ("C++ and C# and .NET", "c++"),
+        ("C++ and C# and .NET", ".net"),
+        ("lap #12 of 40", "#12"),
+        ("lap #12 of 40", "12"),
+        ("lap #12 of 40", "#1"),
+        ("Straße naïve café", "STRASSE cafe"),
+        ("ﬁnal ｆｕｌｌｗｉｄｔｈ", "final fullwidth"),
+        ("\N{PARTY POPPER}\N{PARTY POPPER} congratulations", "\N{PARTY POPPER}"),
+        ("well <:party_parrot:123>", "parrot"),
+        ("well <:party_parrot:123>", ":party_parrot:"),
+        ("re-id'd message wombat", '"re-id\'d message"'),
+    ],
+)
+def test_what_was_said_is_found_as_it_is_typed(said: str, typed: str) -> None:
     past_session()
-    message = make_message(at(1), "alpha")
-    index_new([(message.pk, message.content)])
-    assert found("alpha") == ["alpha"]
-    Message.objects.filter(pk=message.pk).update(content="beta")
-    assert found("alpha") == []
+    make_message(at(1), said)
+    make_message(at(2), "another message")
+    assert found(typed) == [said]
+
+
+@pytest.mark.parametrize(
+    "typed", ["is:edited", "all", "in:200", "from:501", "\ue000all", '"\ue001"']
+)
+def test_a_term_is_not_found_as_a_word(typed: str) -> None:
+    past_session()
+    make_message(at(1), "nothing")
+    assert found(typed) == []
+
+
+def test_no_phrase_is_found_across_two_texts_of_a_message() -> None:
+    past_session()
+    make_message(at(1), "first lap", embeds=[{"title": "record time"}])
+    assert found('"record time"') == ["first lap"]
+    assert found("lap record") == ["first lap"]
+    assert found('"lap record"') == []
+
+
+TEXTS = st.text(
+    alphabet=st.sampled_from("ab C+#.é 日本ไท\N{PARTY POPPER}'\"-_<:>1\ue000\ue001"), max_size=12
+)
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.lists(TEXTS, min_size=1, max_size=6), TEXTS, st.booleans())
+def test_a_search_agrees_with_reading_every_message(
+    said: list[str], typed: str, quoted: bool
+) -> None:
+    Message.objects.all().delete()
+    Channel.objects.get_or_create(pk=200)
+    for number, text in enumerate(said):
+        make_message(at(1 + number), text)
+    query = f'"{typed}"' if quoted else typed
+
+    def holds(text: str) -> bool:
+        words = words_of([text])
+        wanted = terms(query)
+        for number, term in enumerate(wanted):
+            is_open = number == len(wanted) - 1 and not query.rstrip().endswith('"')
+            phrase, goes_on = phrase_of(term, is_open=is_open)
+            if not any(
+                words[at : at + len(phrase) - 1] == phrase[:-1]
+                and at + len(phrase) <= len(words)
+                and (
+                    words[at + len(phrase) - 1].startswith(phrase[-1])
+                    if goes_on
+                    else words[at + len(phrase) - 1] == phrase[-1]
+                )
+                for at in range(len(words))
+            ):
+                return False
+        return bool(wanted)
+
+    assert found(query) == [text for text in said if holds(text)]
 
 
 def test_a_search_stays_within_its_span() -> None:

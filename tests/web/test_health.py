@@ -37,7 +37,9 @@ def test_a_gap_is_told_in_words(browser: Client) -> None:
 
 
 def test_health_is_not_public(client: Client, settings: Settings) -> None:
-    settings.POLLER = SimpleNamespace(public=True, time_zone="UTC", channels=[])
+    settings.POLLER = SimpleNamespace(
+        public=True, public_deleted=False, time_zone="UTC", channels=[]
+    )
     assert client.get("/health/")["Location"].startswith("/login/")
     assert "Health" not in client.get("/").content.decode()
 

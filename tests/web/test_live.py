@@ -11,8 +11,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from messages_app.keyset import Key
 from messages_app.models import Message, Revision
-from messages_app.web.pages import PAGE_SIZE, Key
+from messages_app.web.pages import PAGE_SIZE
 from messages_app.web.unchanged import ADMITTED_S
 from messages_app.web.watching import version_of
 from tests.builders import make_feed

@@ -9,8 +9,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from messages_app.keyset import Key
 from messages_app.models import Message, Revision, Session
-from messages_app.web.pages import Key
 from tests.web.builders import BEN, live_session, make_message, past_session, poll_now
 
 pytestmark = pytest.mark.django_db
@@ -65,3 +65,41 @@ def test_the_queries_of_a_page_do_not_grow(browser: Client, path: str) -> None:
     few = queries_of(browser, path)
     grow(session, 10, 40)
     assert queries_of(browser, path) == few
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(path for path in PAGES if not path.startswith("/api/")),
+        "/sessions/{id}/?text=hello&author=ann&questions=on&attachments=on",
+        "/sessions/{id}/?around={pk}",
+        "/messages/{pk}/",
+        "/sessions/{id}/download/html/",
+    ],
+)
+def test_no_page_reads_an_exported_object_which_has_no_bound(browser: Client, path: str) -> None:
+    session, _ = live_session()
+    first = make_message(session.start_time)
+    grow(session, 1, 3)
+    with CaptureQueriesContext(connection) as queries:
+        response = browser.get(path.format(id=session.pk, first=Key.of(first), pk=first.pk))
+        if response.streaming:
+            assert b"hello" in b"".join(response)
+    assert len(queries) > 1
+    # SQLite keeps the two others behind it, and would read it for them.
+    for column in ("raw", "parent_channel_id", "forward_of"):
+        assert not [query for query in queries if f'"{column}"' in query["sql"]]
+
+
+@pytest.mark.sqlite  # PostgreSQL's planner knows how many rows there are
+@pytest.mark.parametrize(
+    ("channel_ids", "index"),
+    [([200], "message_of_channel"), ([200, 201, 202], "message_in_time_order")],
+)
+def test_a_page_takes_its_rows_from_an_index_in_their_order(
+    channel_ids: list[int], index: str
+) -> None:
+    session, _ = live_session()
+    plan = Message.objects.of_channels(session.window, channel_ids).in_time_order()[:100].explain()
+    assert f"USING INDEX {index}" in plan
+    assert "TEMP B-TREE FOR ORDER BY" not in plan

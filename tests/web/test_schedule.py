@@ -54,7 +54,7 @@ def test_the_form_says_what_it_means_while_it_is_typed(browser: Client) -> None:
         ({"start": "soon"}, "is not a time"),
         ({"channels": "race-chat"}, "is not a Discord id"),
         ({"end": "2026-05-04T20:00"}, "is the end&#x27;s date right?"),
-        ({"channels": ""}, "nothing is polled"),
+        ({"channels": ""}, "No channel is named: name one"),
     ],
 )
 def test_a_pitfall_is_caught_while_typing(
@@ -68,6 +68,19 @@ def test_the_configured_channels_take_the_place_of_none(
 ) -> None:
     monkeypatch.setattr(settings.POLLER, "channels", [200])
     assert "those of the setting POLLER_CHANNELS are polled" in notes(browser, channels="")
+
+
+def test_a_session_without_channels_is_refused_unless_the_settings_name_some(
+    browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = make_session()
+    for address in ("/schedule/", f"/schedule/{session.pk}/"):
+        refused = browser.post(address, FORM | {"channels": "", "allow_overlap": "on"})
+        assert "No channel is named" in refused.content.decode()
+    assert Session.objects.count() == 1
+
+    monkeypatch.setattr(settings.POLLER, "channels", [200])
+    assert browser.post("/schedule/", FORM | {"channels": "", "allow_overlap": "on"})["Location"]
 
 
 def test_a_time_that_comes_twice_can_be_typed_with_its_offset(browser: Client) -> None:
@@ -101,6 +114,7 @@ def test_an_overlap_that_was_allowed_stays_allowed_while_the_times_stay(browser:
     session = make_session()
     make_session(10, 20, title="Other")
     form = {"title": "New", "start": at(0).isoformat(), "end": at(60).isoformat(), "zone": "UTC"}
+    form["channels"] = "200"
     assert browser.post(f"/schedule/{session.pk}/", form).status_code == 302
     longer = form | {"end": at(61).isoformat()}
     assert browser.post(f"/schedule/{session.pk}/", longer).status_code == 200

@@ -19,13 +19,13 @@ from tests.activation import SERVE, activated
 
 ROOT = Path(__file__).parents[2]
 # Where a library is missing.
-WITHOUT_GUNICORN = """
+WITHOUT_WAITRESS = """
 import importlib.util, sys
 found = importlib.util.find_spec
-importlib.util.find_spec = lambda name, *more: None if name == "gunicorn" else found(name, *more)
+importlib.util.find_spec = lambda name, *more: None if name == "waitress" else found(name, *more)
 sys.path.insert(0, sys.argv[1])
 from messages_app.web.serve import main
-sys.exit(main())
+sys.exit(main([]))
 """
 
 
@@ -115,10 +115,10 @@ def test_who_asks_a_server_that_cannot_start_is_told_so(
 
 
 def test_a_library_that_is_missing_is_told_in_a_sentence(state: Path) -> None:
-    with served(state, "-c", WITHOUT_GUNICORN, str(ROOT)) as (url, process):
+    with served(state, "-c", WITHOUT_WAITRESS, str(ROOT)) as (url, process):
         assert refused(url)[0] == 503
         said = told(process)
-    assert said.startswith("The web side needs gunicorn: install ")
+    assert said.startswith("The web side needs waitress: install ")
     assert said.count("\n") == 1
 
 

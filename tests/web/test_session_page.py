@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -48,12 +49,15 @@ def test_a_live_session_that_nobody_polls_is_called_stale(browser: Client) -> No
     assert "No poll for 4 min: is poller.timer running?" in page
 
 
-def test_a_failing_feed_says_why(browser: Client) -> None:
+def test_a_failing_feed_is_told_calmly_to_those_who_watch(browser: Client) -> None:
     session, feed = live_session()
-    feed.failures, feed.error = 3, "Discord refused the token."
+    feed.failures, feed.error = 3, "The exporter said «Live / secret»."
+    feed.next_attempt_at = datetime.now(UTC) + timedelta(seconds=34)
     feed.save()
     page = page_of(browser, f"/sessions/{session.pk}/")
-    assert "failed 3 times in a row: Discord refused the token." in page
+    text = re.sub(r"<[^>]+>", "", page)
+    assert re.search(r"#pits cannot be read at the moment; it is tried again in 3[34] s\.", text)
+    assert "exporter" not in text
 
 
 def test_a_hole_between_two_polls_is_a_gap(browser: Client) -> None:
@@ -119,7 +123,12 @@ def test_attachments_embeds_stickers_and_reactions_are_shown(browser: Client) ->
         at(1),
         "",
         attachments=[
-            {"id": "1", "url": "https://cdn.x/a.png", "fileName": "a.png", "fileSizeBytes": 2345}
+            {
+                "id": "1",
+                "url": "https://cdn.discordapp.com/a.png",
+                "fileName": "a.png",
+                "fileSizeBytes": 2345,
+            }
         ],
         embeds=[
             {
@@ -137,14 +146,51 @@ def test_attachments_embeds_stickers_and_reactions_are_shown(browser: Client) ->
     assert "<img src=" not in page.partition('id="log"')[2], "pictures load only when allowed"
 
 
+def test_what_a_form_has_no_room_for_is_counted(browser: Client) -> None:
+    session, _ = past_session()
+    emoji = {"id": "", "name": "🔥", "code": "fire"}
+    message = make_message(
+        at(1),
+        embeds=[{"title": "t" * 200, "description": "d" * 4_000}] * 8,
+        attachments=[{"fileName": "f" * 250, "url": "https://cdn.x/" + "a" * 2_000}] * 5,
+        reactions=[{"emoji": emoji, "count": 1}] * 2_500,
+    )
+    page = page_of(browser, f"/sessions/{session.pk}/")
+    shown = page.partition(f'id="m{message.pk}"')[2]
+    told = re.search(r"and ([\d,]+) more embeds?, ([\d,]+) more reactions", shown)
+    assert told
+    embeds, reactions = (int(number.replace(",", "")) for number in told.groups())
+    assert shown.count('class="embed hue-') + embeds == 8
+    assert shown.count("🔥") + reactions == 2_500
+    assert shown.count('class="attachment"') == 5
+
+
+def test_a_forward_shows_its_embeds_and_stickers(browser: Client) -> None:
+    session, _ = past_session()
+    forwarded = {
+        "content": "look",
+        "embeds": [{"title": "Results"}],
+        "stickers": [{"name": "Wave"}],
+    }
+    make_message(at(1), "", forwardedMessage=forwarded)
+    page = page_of(browser, f"/sessions/{session.pk}/")
+    assert "Results" in page
+    assert "Sticker: Wave" in page
+
+
 def test_pictures_load_once_the_viewer_allows_it(browser: Client) -> None:
     session, _ = past_session()
-    make_message(at(1), attachments=[{"url": "https://cdn.x/a.png", "fileName": "a.png"}])
+    make_message(
+        at(1), attachments=[{"url": "https://cdn.discordapp.com/a.png", "fileName": "a.png"}]
+    )
     assert "img-src 'self' data:;" in browser.get("/")["Content-Security-Policy"]
     browser.post("/choices/", {"zone": "UTC", "pictures": "on"})
     response = browser.get(f"/sessions/{session.pk}/")
-    assert '<img src="https://cdn.x/a.png"' in response.content.decode()
-    assert "img-src 'self' data: https:;" in response["Content-Security-Policy"]
+    assert '<img src="https://cdn.discordapp.com/a.png"' in response.content.decode()
+    assert (
+        "img-src 'self' data: https://cdn.discordapp.com/ https://media.discordapp.net/ "
+        in response["Content-Security-Policy"]
+    )
 
 
 def test_a_message_whose_json_is_odd_is_shown_all_the_same(browser: Client) -> None:
@@ -208,11 +254,8 @@ def test_the_number_of_queries_does_not_grow_with_the_messages(browser: Client) 
     question = make_message(at(0.5), "<#200> <@501>")
     counts = []
     for minute, number in ((1, 3), (5, 90)):
-        for message in make_messages(at(minute), ["x"] * number):
-            raw = message.raw.replace(
-                '"mentions":[]', f'"mentions":[],"reference":{{"messageId":"{question.pk}"}}'
-            )
-            type(message).objects.filter(pk=message.pk).update(raw=raw)
+        reference = {"messageId": str(question.pk)}
+        for message in make_messages(at(minute), ["x"] * number, reference=reference):
             Revision.objects.create(message=message, content="y", replaced_at=at(9))
         timeline.forget()
         with CaptureQueriesContext(connection) as queries:
@@ -330,3 +373,22 @@ def test_messages_of_other_channels_and_times_are_not_shown(browser: Client) -> 
 def test_an_unknown_session_is_not_found(browser: Client) -> None:
     for path in ("/sessions/7/", "/sessions/99999999999999999999/", "/sessions/7/live/"):
         assert browser.get(path).status_code == 404
+
+
+def test_pictures_load_from_discords_hosts_only_and_spoilers_are_covered(browser: Client) -> None:
+    session, _ = past_session()
+    for number, url in enumerate(
+        (
+            "https://cdn.discordapp.com.evil.example/1.png",
+            "https://cdn.discordapp.com@evil.example/1.png",
+            "http://cdn.discordapp.com/1.png",
+            "https://evil.example/cdn.discordapp.com/1.png",
+        )
+    ):
+        make_message(at(number), attachments=[{"url": url, "fileName": "1.png"}])
+    hidden = {"url": "https://cdn.discordapp.com/x/SPOILER_2.png", "fileName": "SPOILER_2.png"}
+    make_message(at(9), attachments=[hidden])
+    browser.cookies["pictures"] = "load"
+    page = browser.get(f"/sessions/{session.pk}/").content.decode()
+    assert re.findall(r'<img src="([^"]*)" alt="[^"]*" loading="lazy">', page) == [hidden["url"]]
+    assert f'title="Spoiler"><a href="{hidden["url"]}"' in page

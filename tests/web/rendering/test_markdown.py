@@ -8,11 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from messages_app.web.clock import Clock, zone_called
-from messages_app.web.markdown import ALLOWED, LONGEST_PARSED, Names, Setting, to_excerpt, to_html
+from messages_app.web.rendering.clock import ViewerClock, zone_called
+from messages_app.web.rendering.markdown import (
+    ALLOWED,
+    LONGEST_PARSED,
+    Names,
+    Setting,
+    to_excerpt,
+    to_html,
+)
 
 NAMES = Names(users={1: "Ann <b>"}, roles={2: "marshals"}, channels={3: "pits"})
-UTC_SETTING = Setting(Clock())
+UTC_SETTING = Setting(ViewerClock())
 
 
 def html(text: str, setting: Setting = UTC_SETTING) -> str:
@@ -86,10 +93,39 @@ def test_a_text_is_rendered_as_discord_shows_it(text: str, expected: str) -> Non
         ("<https://a.b>", "https://a.b"),
         ("[masked](https://a.b)", "https://a.b"),
         ("**https://a.b**", "https://a.b"),
+        ("[a [b] c](https://a.b/(d))", "https://a.b/(d)"),
+        ("[a](<https://a.b/c d>) [b]( https://a.b 'title' )", "https://a.b"),
+        ("HTTPS://a.b", "HTTPS://a.b"),
     ],
 )
 def test_an_address_becomes_a_link(text: str, href: str) -> None:
     assert f'<a href="{href}" rel="noopener noreferrer nofollow" target="_blank">' in html(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["xhttps://a.b", "https://", "[a]()", "[a](ftp://a.b)", r"[a\](https://"]
+)
+def test_what_is_no_address_becomes_no_link(text: str) -> None:
+    assert "<a " not in html(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "leads_to"),
+    [
+        ("[https://discord.com](https://evil.example/x)", "evil.example"),
+        ("[**discord.com**/login](https://evil.example)", "evil.example"),
+        ("[discord\uff0ecom](https://evil.example)", "evil.example"),
+        ("[https://discord.com](https://discord.com@evil.example)", "evil.example"),
+        ("[https://a.b](https://a.b/)", ""),
+        ("[the results](https://a.b)", ""),
+        ("https://a.b", ""),
+    ],
+)
+def test_a_link_whose_text_is_another_address_tells_where_it_leads(
+    text: str, leads_to: str
+) -> None:
+    _, _, where = html(text).removesuffix("</div>").partition("</a> (leads to ")
+    assert where.removesuffix(")") == leads_to
 
 
 def test_an_address_within_a_link_is_no_other_link() -> None:
@@ -99,7 +135,7 @@ def test_an_address_within_a_link_is_no_other_link() -> None:
 def test_a_timestamp_is_shown_in_the_viewers_time_zone() -> None:
     berlin = zone_called("Europe/Berlin")
     assert berlin
-    shown = html("<t:1618953630:t>", Setting(Clock(berlin)))
+    shown = html("<t:1618953630:t>", Setting(ViewerClock(berlin)))
     assert ">23:20<" in shown
     assert 'datetime="2021-04-20T21:20:30+00:00"' in shown
 
@@ -109,7 +145,7 @@ def test_a_timestamp_outside_of_the_calendar_stays_text() -> None:
 
 
 def test_custom_emoji_are_pictures_only_where_pictures_may_be_loaded() -> None:
-    shown = html("<a:flag:123>", Setting(Clock(), pictures=True))
+    shown = html("<a:flag:123>", Setting(ViewerClock(), pictures=True))
     assert 'src="https://cdn.discordapp.com/emojis/123.gif"' in shown
     assert 'class="jumbo"' in shown
 
@@ -192,7 +228,7 @@ def test_whatever_the_text_only_allowed_tags_and_attributes_come_out(
     text: str, pictures: bool
 ) -> None:
     checker = _Checker()
-    checker.feed(to_html(text, NAMES, Setting(Clock(), pictures)))
+    checker.feed(to_html(text, NAMES, Setting(ViewerClock(), pictures)))
     checker.close()
     assert checker.open == []
 
