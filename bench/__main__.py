@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import imports, ticks, viewers
+from bench import hostile, imports, ticks, viewers
 from bench.measuring import progress
 from bench.results import Row, load, markdown, merged, save
 from bench.workplace import PYTHON, Workplace, filled
@@ -94,6 +94,7 @@ def measure(folder: Path, server: Server, sizes: Sizes, only: list[str]) -> list
         "channels": lambda: ticks.side_by_side(on_sqlite()),
         "freshness": lambda: [freshness(on_sqlite(), sizes.minutes)],
         "viewers": lambda: viewers.watching(on_sqlite(), sizes.table, sizes.viewers, sizes.watch_s),
+        "hostile": lambda: [hostile.page(on_sqlite())],
     }
     if unknown := set(only) - parts.keys():
         sys.exit(f"There is no part {min(unknown)}; there are {', '.join(parts)}.")

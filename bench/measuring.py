@@ -8,9 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from pathlib import Path
 from typing import IO, NamedTuple
+
+from tests.processes import children, peak_kib
 
 
 class Cost(NamedTuple):
@@ -53,20 +53,6 @@ def peak_mib(command: list[str], environ: Mapping[str, str], stdin: IO[bytes] | 
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with status {process.returncode}")
     return sum(peaks_kib.values()) / 1024
-
-
-def children(pid: int) -> list[int]:
-    """The processes that the main thread of a process has started."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def peak_kib(pid: int) -> int:
-    """The most memory that a process has had; 0 where it has ended."""
-    with suppress(FileNotFoundError, ProcessLookupError):
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1])
-    return 0
 
 
 def ratio(one: Callable[[], float], other: Callable[[], float], runs: int) -> float:

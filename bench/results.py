@@ -67,9 +67,9 @@ def load(folder: Path) -> list[Row]:
 
 
 def merged(rows: Sequence[Row], newer: Sequence[Row]) -> list[Row]:
-    """`rows` with those that were measured again in their places."""
+    """`rows` with those that were measured again in their places, and new ones behind them."""
     again = {row.what: row for row in newer}
-    return [again.get(row.what, row) for row in rows]
+    return list(({row.what: row for row in rows} | again).values())
 
 
 BEGIN, END = "<!-- table: made by make bench -->\n", "<!-- end of table -->\n"

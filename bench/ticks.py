@@ -6,11 +6,11 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bench import documents
 from bench.measuring import cost, progress, ratio
 from bench.results import Row
 from bench.workplace import BARE_DJANGO, BARE_PYTHON, TICK, Workplace
 from messages_app.environment import CHECKOUT
+from tests import large_exports
 
 TICKS_A_DAY = 2880
 INSTANT_EXPORTER = Path(CHECKOUT) / "bench/instant-exporter"
@@ -88,9 +88,9 @@ def live(place: Workplace, runs: int) -> list[Row]:
 def _write_newest(place: Workplace, channel: int) -> None:
     """Prepare an export of 10 messages of the last 10 s."""
     first = 1000 * channel
-    start = datetime.now(UTC) - timedelta(seconds=10 + first * documents.STEP.total_seconds())
+    start = datetime.now(UTC) - timedelta(seconds=10 + first * large_exports.STEP.total_seconds())
     path = place.folder / f"{channel}.json"
-    documents.write_export(path, 10, first=first, channel_id=channel, start=start)
+    large_exports.write_export(path, 10, first=first, channel_id=channel, start=start)
 
 
 def side_by_side(place: Workplace) -> list[Row]:

@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from bench.documents import CHANNEL_ID
-from bench.measuring import children, progress
+from bench.measuring import progress
 from bench.results import Row
 from bench.workplace import MANAGE, PYTHON, Workplace, filled
 from tests.activation import activated
+from tests.large_exports import CHANNEL_ID
+from tests.processes import children
 
 PAGE = 100
 PERIOD_S = 3.0  # of the page's script
@@ -134,10 +135,10 @@ async def _opened(port: int, cookie: str) -> Viewer:
 async def _page_ms(port: int, cookie: str, server: list[int]) -> float:
     """What one page costs the warm server, in ms of CPU."""
     viewer = await _opened(port, cookie)
-    before_s = _cpu_s(server)
+    before_s = cpu_s(server)
     for _ in range(PAGES):
         await viewer.get("/sessions/1/")
-    return (_cpu_s(server) - before_s) / PAGES * 1000
+    return (cpu_s(server) - before_s) / PAGES * 1000
 
 
 async def _nothing_new_ms(port: int, cookies: list[str], server: list[int]) -> float:
@@ -145,12 +146,12 @@ async def _nothing_new_ms(port: int, cookies: list[str], server: list[int]) -> f
     viewers = [await _opened(port, cookie) for cookie in cookies]
     for viewer in viewers:
         await viewer.ask()
-    before_s = _cpu_s(server)
+    before_s = cpu_s(server)
     for _ in range(ASKS_OF_EACH):
         for viewer in viewers:
             if await viewer.ask():
                 raise RuntimeError("there was something new")
-    return (_cpu_s(server) - before_s) / (ASKS_OF_EACH * len(viewers)) * 1000
+    return (cpu_s(server) - before_s) / (ASKS_OF_EACH * len(viewers)) * 1000
 
 
 async def _session(
@@ -179,15 +180,15 @@ async def _session(
             await asyncio.to_thread(place.manage, "poll_recent_messages")
 
     work: list[Coroutine[Any, Any, None]] = [watch(number) for number in range(len(viewers))]
-    before_s, began_s = _cpu_s(server), time.monotonic()
+    before_s, began_s = cpu_s(server), time.monotonic()
     await asyncio.gather(poll(), *work)
-    share = (_cpu_s(server) - before_s) / (time.monotonic() - began_s)
+    share = (cpu_s(server) - before_s) / (time.monotonic() - began_s)
     if len(set(counts)) != 1 or not counts[0]:
         raise RuntimeError(f"the viewers saw {min(counts)} to {max(counts)} new messages")
     return share, statistics.quantiles(waits_s, n=100)[98]
 
 
-def _cpu_s(pids: list[int]) -> float:
+def cpu_s(pids: list[int]) -> float:
     """The CPU that processes have taken so far."""
     ticks = 0
     for pid in pids:

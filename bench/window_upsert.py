@@ -22,11 +22,11 @@ django.setup()
 
 from django.db import connection, transaction
 
-from bench.documents import CHANNEL_ID, write_to
-from messages_app.export_file import ExportReader
-from messages_app.export_parts import in_batches
-from messages_app.rows import rows_of
-from messages_app.store import store_batch
+from messages_app.database.store import store_batch
+from messages_app.document.parts import in_batches
+from messages_app.document.reader import ExportReader
+from messages_app.document.rows import rows_of
+from tests.large_exports import CHANNEL_ID, write_to
 
 WINDOW = 200
 WINDOWS = 25

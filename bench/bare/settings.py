@@ -2,7 +2,7 @@
 
 import os
 
-from messages_app.database import django_database
+from messages_app.database.connection import django_database
 
 SECRET_KEY = "bare"
 DATABASES = {"default": django_database(os.environ["DATABASE_URL"])}
