@@ -7,6 +7,8 @@ PYTHON := $(VENV)/bin/python
 HANGS_AFTER_S := 300
 PYTEST = -m pytest --override-ini faulthandler_timeout=$(HANGS_AFTER_S) \
 	--override-ini faulthandler_exit_on_timeout=true
+# Of each test's time half is waiting, so that two processors take four at once.
+AT_ONCE := 4
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-oldest lint format requirements clean
@@ -27,12 +29,12 @@ run: $(VENV)/run ## poll a session before your eyes (a replayed one where no tok
 ##@ Work on it
 test: $(VENV)/dev ## run all tests, on SQLite and on a private PostgreSQL
 	packaging/needs-package postgresql 'ls /usr/lib/postgresql/*/bin/initdb'
-	$(PYTHON) $(PYTEST) -n 2
-	$(PYTHON) -m tests.postgresql $(PYTHON) $(PYTEST) -n 2
+	$(PYTHON) $(PYTEST) -n $(AT_ONCE)
+	$(PYTHON) -m tests.postgresql $(PYTHON) $(PYTEST) -n $(AT_ONCE)
 
 ##@ Test it on other ground
 test-oldest: $(VENV)/oldest ## run the tests on the oldest Django and the oldest libraries of the web side
-	$(VENV)/oldest/bin/python $(PYTEST) -n 2 -m 'not simulation'
+	$(VENV)/oldest/bin/python $(PYTEST) -n $(AT_ONCE) -m 'not simulation'
 
 ##@ Work on it
 lint: $(VENV)/browser ## check style and types

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -15,8 +17,16 @@ from django.db import connection
 from tests.commands import REPLAY, Commands, Manage
 
 
-def pytest_configure() -> None:
-    """Started in the background, a run ignores Ctrl+C, and so would the processes that it tests."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Have each run find the same system, wherever and however it was started."""
+    # What this host says of its clock is not what is tested: see test_clocks.
+    says_synchronised = tempfile.mkdtemp(prefix="discord-poller-test-")
+    config.add_cleanup(lambda: shutil.rmtree(says_synchronised))
+    busctl = Path(says_synchronised) / "busctl"
+    busctl.write_text("#!/bin/sh\necho b true\n")
+    busctl.chmod(0o755)
+    os.environ["PATH"] = f"{says_synchronised}:{os.environ['PATH']}"
+    # Started in the background, a run ignores Ctrl+C, and so would the processes that it tests.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

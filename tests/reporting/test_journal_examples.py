@@ -26,6 +26,7 @@ def test_there_is_an_example_for_each() -> None:
     assert len(examples()) == len(EXAMPLES)
 
 
+@pytest.mark.simulation
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
 def test_an_example_is_what_the_journal_says(

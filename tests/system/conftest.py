@@ -15,17 +15,33 @@ from tests.system.disks import SUITES, dotnet, installed
 from tests.system.machine import Machine
 from tests.system.server import CHANNEL, Server
 
+# What takes longest, the longest first; else one machine would keep all waiting at the end.
+LONGEST_FIRST = ("package", "autopkgtest", "driven", "period")
+
+
+def machine_of(nodeid: str) -> str:
+    found = re.search(r"\[([a-z]+_[a-z]+)", nodeid)
+    assert found, f"{nodeid} uses no machine"
+    return found[1]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        purpose = machine_of(item.nodeid).split("_")[1]
+        return [*LONGEST_FIRST, purpose].index(purpose)
+
+    items.sort(key=place)
+
 
 class OneWorkerForEachMachine(LoadScopeScheduling):  # type: ignore[misc]
     """Sends all tests of a machine to one worker, whatever their files."""
 
     def _split_scope(self, nodeid: str) -> str:
-        found = re.search(r"\[([a-z]+_[a-z]+)", nodeid)
-        assert found, f"{nodeid} uses no machine"
-        return found[1]
+        return machine_of(nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> OneWorkerForEachMachine:
+    config.option.loadscopereorder = False
     return OneWorkerForEachMachine(config, log)
 
 

@@ -12,6 +12,8 @@ CONFIGURATION = 78
 
 
 def test_enabling_the_timer_polls_at_once(server: Server) -> None:
+    # systemd 257 skips the first trigger of a timer that it remembers to have triggered before.
+    server.machine.reboot()
     server.drop_in("poller.timer", "")  # the real period: nothing but the first trigger may poll
     server.wait_for_the_boot_to_be_past()
     server.mark()
