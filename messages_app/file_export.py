@@ -8,10 +8,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TextIO
 
+from messages_app.database.whole import lines_of
 from messages_app.document.message import author_of, replied_to, storable_text
 from messages_app.inert import inert
 from messages_app.keyset import in_pieces
-from messages_app.models import Message, Session
+from messages_app.models import Message, MessageQuerySet, Session
 
 # What of the export is passed on as it is: lists, and what most messages lack, by its keys there.
 LISTS = ("attachments", "embeds", "reactions", "stickers", "mentions", "components")
@@ -65,9 +66,6 @@ def exported_pieces(
 
     `prepared` makes of each row what the reader may see of it.
     """
-    messages = Message.objects.of_session(session) if session else Message.objects.all()
-    if not with_deleted:
-        messages = messages.shown()
     sessions = [session] if session else list(Session.objects.archives_last())
     spans = [
         (each, set(each.feeds.values_list("channel_id", flat=True)), each.window)
@@ -81,9 +79,20 @@ def exported_pieces(
                 return each.pk
         return None
 
-    for rows in in_pieces(messages):
+    for rows in in_pieces(_chosen(session, with_deleted=with_deleted)):
         seen = map(prepared, rows) if prepared else rows
         yield (exported(message, holder(message)) for message in seen)
+
+
+def whole_messages(session: Session | None, *, with_deleted: bool) -> Iterator[dict[str, Any]]:
+    """Yield all that is stored of the same messages, as `import_messages --raw` takes it."""
+    for rows in in_pieces(_chosen(session, with_deleted=with_deleted)):
+        yield from lines_of(rows)
+
+
+def _chosen(session: Session | None, *, with_deleted: bool) -> MessageQuerySet:
+    messages = Message.objects.of_session(session) if session else Message.objects.all()
+    return messages if with_deleted else messages.shown()
 
 
 def exported(message: Message, session_id: int | None) -> dict[str, Any]:

@@ -26,8 +26,8 @@ _discord_poller() {
     esac
     case $command in
     poll_recent_messages) words="--now" ;;
-    import_messages) words="--start --end --session --channel --session-title" ;;
-    export_messages) words="--session --format --excel --output --with-deleted --no-with-deleted" ;;
+    import_messages) words="--start --end --session --channel --session-title --raw" ;;
+    export_messages) words="--session --format --excel --raw --output --with-deleted --no-with-deleted" ;;
     migrate) words="--no-backup" ;;
     status) words="--json" ;;
     doctor) words="--offline --exporter" ;;

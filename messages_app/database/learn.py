@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -66,6 +66,19 @@ def channel_of(discord_id: int, stored: int, shown: int) -> int:
     return shown if stored == discord_id else stored
 
 
+def kept_of(discord_id: int, fingerprint: int, kept: Mapping[str, datetime]) -> Kept:
+    """The row that notes what `Known.kept` tells of a message."""
+    seen = storable_json({key: kept[key].isoformat() for key in sorted(kept)})
+    return Kept(message_id=discord_id, fingerprint=fingerprint, seen=seen)
+
+
+def kept_in(kept: Kept | None, fingerprint: int) -> dict[str, datetime]:
+    """What the row notes of a message with this fingerprint."""
+    if kept is None or kept.fingerprint != fingerprint:
+        return {}
+    return {key: datetime.fromisoformat(text) for key, text in json.loads(kept.seen).items()}
+
+
 def mixed_of(ids: Sequence[int]) -> frozenset[int]:
     """Those of the messages of which some key is from an earlier export than the row.
 
@@ -77,12 +90,20 @@ def mixed_of(ids: Sequence[int]) -> frozenset[int]:
     return frozenset(kept.values_list("pk", flat=True))
 
 
-def learn(rows: Sequence[Row], *, is_history: bool, now: datetime | None) -> Learned:
+def learn(
+    rows: Sequence[Row],
+    *,
+    is_history: bool,
+    now: datetime | None,
+    kept: Mapping[int, Mapping[str, datetime]],
+) -> Learned:
     """Given rows that differ from what is stored, lock that, and return what both come to."""
     shown = {row.discord_id: row for row in map(MessageRow._make, rows)}
     learned = Learned()
     for stored in _locked(shown):
-        _learn_one(learned, stored, shown[stored.pk], is_history=is_history, now=now)
+        row = shown[stored.pk]
+        sighting = Known(json.loads(row.raw), time_of(row.changed_at), kept.get(stored.pk, {}))
+        _learn_one(learned, stored, row, sighting, is_history=is_history, now=now)
     return learned
 
 
@@ -101,11 +122,7 @@ class _Stored:
 
     @property
     def seen(self) -> dict[str, datetime]:
-        if self.kept is None or self.kept.fingerprint != self.message.fingerprint:
-            return {}
-        return {
-            key: datetime.fromisoformat(text) for key, text in json.loads(self.kept.seen).items()
-        }
+        return kept_in(self.kept, self.message.fingerprint)
 
 
 def _locked(ids: Iterable[int]) -> list[_Stored]:
@@ -134,10 +151,15 @@ def _locked(ids: Iterable[int]) -> list[_Stored]:
 
 
 def _learn_one(
-    learned: Learned, stored: _Stored, row: MessageRow, *, is_history: bool, now: datetime | None
+    learned: Learned,
+    stored: _Stored,
+    row: MessageRow,
+    sighting: Known,
+    *,
+    is_history: bool,
+    now: datetime | None,
 ) -> None:
     message = stored.message
-    sighting = Known(json.loads(row.raw), time_of(row.changed_at))
     known = _known(stored, sighting, now)
     both = merged(known, sighting)
     deleted_at = message.deleted_at
@@ -199,10 +221,8 @@ def _keep(
     That of the first sighting is of use where older files are imported later: for polls, which
     change reactions all the time, it is not worth a row.
     """
-    seen = {key: moment.isoformat() for key, moment in both.kept.items()}
-    if seen.keys() - {FIRST} or (seen and is_history):
-        text = storable_json(dict(sorted(seen.items())))
-        learned._kept.append(Kept(message_id=stored.pk, fingerprint=fingerprint, seen=text))
+    if both.kept.keys() - {FIRST} or (both.kept and is_history):
+        learned._kept.append(kept_of(stored.pk, fingerprint, both.kept))
     elif stored.kept:
         learned._no_longer_kept.append(stored.pk)
 

@@ -6,8 +6,9 @@ the transaction, so that coverage can move in the one that stores the messages.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 from django.db import IntegrityError, connection, transaction
@@ -33,22 +34,28 @@ MOST_ATTEMPTS = 5
 
 
 def store_batch(
-    rows: Sequence[Row], *, is_history: bool = False, now: datetime | None = None
+    rows: Sequence[Row],
+    *,
+    is_history: bool = False,
+    now: datetime | None = None,
+    kept: Mapping[int, Mapping[str, datetime]] | None = None,
 ) -> Tally:
     """Insert or update the messages of one batch, whose ids are unique; rewrite only differences.
 
     An export of our own is taken for what it shows, and a row that it does not change is not
     written. A file shows the channel as it once was (`is_history`), and any order of files comes
-    to the same rows. Instants in the database that lie after `now` are not believed.
+    to the same rows. Instants in the database that lie after `now` are not believed. `kept` tells
+    of messages by their ids which keys were seen earlier than the row, as `Known.kept` does.
     """
+    store = partial(_store, is_history=is_history, now=now, kept=kept or {})
     tally = Tally()
     for _attempt in range(MOST_ATTEMPTS - 1):
         try:
-            return tally.plus(_store(rows, is_history=is_history, now=now))
+            return tally.plus(store(rows))
         except _AnotherWasFaster as conflict:
             # What the other writer stored has to be looked at, as anything that is stored.
             tally, rows = tally.plus(conflict.so_far), conflict.rows
-    return tally.plus(_store(rows, is_history=is_history, now=now))
+    return tally.plus(store(rows))
 
 
 class _AnotherWasFaster(Exception):
@@ -60,7 +67,13 @@ class _AnotherWasFaster(Exception):
         self.so_far = so_far
 
 
-def _store(rows: Sequence[Row], *, is_history: bool, now: datetime | None) -> Tally:
+def _store(
+    rows: Sequence[Row],
+    *,
+    is_history: bool,
+    now: datetime | None,
+    kept: Mapping[int, Mapping[str, datetime]],
+) -> Tally:
     ids = [row[ID] for row in rows]
     stored = _stored(ids)
     mixed = mixed_of(ids) if is_history else frozenset()
@@ -73,7 +86,7 @@ def _store(rows: Sequence[Row], *, is_history: bool, now: datetime | None) -> Ta
     tally = Tally(len(rows) - len(new), unchanged=len(rows) - len(new) - len(differing))
     rewritten: list[int] = []
     if differing:
-        learned = learn(differing, is_history=is_history, now=now)
+        learned = learn(differing, is_history=is_history, now=now, kept=kept)
         tally = tally.plus(learned.tally)
         _update(learned.rows)
         learned.store()

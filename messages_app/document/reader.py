@@ -29,6 +29,8 @@ from messages_app.snowflakes import LARGEST_ID, id_in
 
 __all__ = ["ExportHeader", "ExportReader", "ExportedMessage", "NoExport"]
 
+# The first key of a line of whole messages; see whole.py.
+WHOLE_MARK = "discord_poller"
 # How many messages that are left out are named.
 _MOST_NAMED = 5
 _COMPRESSED = {
@@ -106,6 +108,10 @@ class ExportReader:
         self._open()
         found: dict[str, Any] = {}
         while (key := self._next_key()) != "messages":
+            if key is None and WHOLE_MARK in found:
+                raise ExportUnusable(
+                    "It is what `export_messages --raw` wrote: import it with --raw."
+                )
             if key is None:
                 raise _no_export("it holds no messages", NoExport)
             found[key] = self._json.value()

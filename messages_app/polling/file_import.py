@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -34,12 +34,11 @@ TIMESTAMP = COLUMNS.index("timestamp")
 class FileOutcome:
     """What came of one file: what was stored of it, and what is to be said about it.
 
-    `span` is when the messages that were read are from, of the channel.
+    `spans` are when the messages that were read are from, of each channel.
     """
 
     tally: Tally
-    channel_id: int = 0
-    span: Window | None = None
+    spans: Mapping[int, Window] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     failure: PollerError | None = None
 
@@ -130,13 +129,16 @@ def import_file(stream: BinaryIO, stored: Callable[[Tally], None]) -> FileOutcom
                     first_time = min(first_time, *times)
                     last_time = max(last_time, *times)
             stored(tally)
-    span = _span(first_time, last_time) if tally.read else None
+    span = span_of(first_time, last_time) if tally.read else None
     return FileOutcome(
-        tally, header.channel_id, span, [*_count_warning(end), *_blank_warning(tally)], end.failure
+        tally,
+        {header.channel_id: span} if span else {},
+        [*_count_warning(end), *_blank_warning(tally)],
+        end.failure,
     )
 
 
-def _span(first: str, last: str) -> Window | None:
+def span_of(first: str, last: str) -> Window | None:
     """When the messages are from, in whole seconds; None where no message can be from then."""
     start, end = (time_of(text).replace(microsecond=0) for text in (first, last))
     if end >= DISCORD_TIMES.start and start < DISCORD_TIMES.end:

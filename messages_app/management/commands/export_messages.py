@@ -15,6 +15,7 @@ from messages_app.errors import UsageError
 from messages_app.file_export import (
     Write,
     exported_messages,
+    whole_messages,
     write_csv,
     write_excel_csv,
     write_json_lines,
@@ -38,6 +39,12 @@ class Command(PollerCommand):
             action="store_true",
             help="a CSV table that Excel reads right: with a byte order mark, ids kept as text",
         )
+        parser.add_argument(
+            "--raw",
+            action="store_true",
+            help="JSON lines of all that is stored, former texts and deletions too, which "
+            "`import_messages --raw` puts into another database as it is",
+        )
         parser.add_argument("--output", metavar="FILE", help="a file instead of standard output")
         parser.add_argument(
             "--with-deleted",
@@ -50,13 +57,16 @@ class Command(PollerCommand):
         is_csv = options["format"] == "csv" or options["excel"]
         if options["excel"] and options["format"] == "jsonl":
             raise UsageError("--excel is for a CSV table: leave --format jsonl out.")
+        if options["raw"] and is_csv:
+            raise UsageError("--raw writes JSON lines: leave --format csv and --excel out.")
         with_deleted = options["with_deleted"]
         if with_deleted is None:
             with_deleted = not is_csv
         write: Write = write_csv if is_csv else write_json_lines
         if options["excel"]:
             write = write_excel_csv
-        messages = exported_messages(session, with_deleted=with_deleted)
+        chosen = whole_messages if options["raw"] else exported_messages
+        messages = chosen(session, with_deleted=with_deleted)
         if options["output"] is not None:
             count = _write_file(Path(options["output"]), messages, write)
             return f"{count} messages written to {options['output']}"

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from argparse import ArgumentParser
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -32,6 +33,7 @@ from messages_app.polling.file_import import (
 from messages_app.polling.leases import release_dead
 from messages_app.polling.range_import import RangeImport, parts_of
 from messages_app.polling.run_folder import Run
+from messages_app.polling.whole_import import import_whole
 from messages_app.reporting.journal import chosen_report
 from messages_app.reporting.sessions import session_line
 from messages_app.scheduling import archive, check_title
@@ -40,6 +42,9 @@ from messages_app.windows import Window
 
 # How many of the paths that were passed over are named.
 MOST_PASSED_OVER = 10
+
+# Stores what a stream holds, telling the tally as it goes.
+Import = Callable[[BinaryIO, Callable[[Tally], None]], FileOutcome]
 
 
 class Command(PollerCommand):
@@ -51,6 +56,9 @@ class Command(PollerCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("files", nargs="*", metavar="FILE", help="an export; - reads stdin")
+        parser.add_argument(
+            "--raw", action="store_true", help="the files are what `export_messages --raw` wrote"
+        )
         parser.add_argument("--start", metavar="ISO", help="the first instant of the range")
         parser.add_argument("--end", metavar="ISO", help="the first instant after the range")
         parser.add_argument("--session", type=int, metavar="ID", help="whose channels to import")
@@ -70,6 +78,8 @@ class Command(PollerCommand):
             raise UsageError("Give either --start and --end, or files.")
         if not is_range and (options["session"] is not None or options["channel"]):
             raise UsageError("--session and --channel go with --start and --end, not with files.")
+        if is_range and options["raw"]:
+            raise UsageError("--raw goes with files, not with --start and --end.")
         title = options["session_title"]
         if title is not None:
             if is_range:
@@ -79,7 +89,7 @@ class Command(PollerCommand):
             tally, status = (
                 self._import_range(options)
                 if is_range
-                else self._import_files(options["files"], title)
+                else self._import_files(options["files"], title, is_raw=options["raw"])
             )
         self.stdout.write(f"{tally}, in {time.monotonic() - started:.1f} s")
         if status:
@@ -109,17 +119,18 @@ class Command(PollerCommand):
             raise UsageError(f"--start ({start.isoformat()}) lies in the future.")
         return Window(start, min(end, now))
 
-    def _import_files(self, paths: list[str], title: str | None) -> tuple[Tally, int]:
+    def _import_files(
+        self, paths: list[str], title: str | None, *, is_raw: bool
+    ) -> tuple[Tally, int]:
         tally, status = Tally(), 0
         spans: dict[int, Window] = {}
         found = files_in(paths)
         passed_over = found.passed_over
         for path in found.files:
-            outcome = self._import_one(path)
+            outcome = self._import_one(path, import_whole if is_raw else import_file)
             tally = tally.plus(outcome.tally)
-            if outcome.span:
-                known = spans.get(outcome.channel_id, outcome.span)
-                spans[outcome.channel_id] = known.around(outcome.span)
+            for channel_id, span in outcome.spans.items():
+                spans[channel_id] = spans.get(channel_id, span).around(span)
             for warning in outcome.warnings:
                 self.stderr.write(f"{path}: {warning}")
             if isinstance(outcome.failure, NoExport) and path not in found.certain:
@@ -140,13 +151,13 @@ class Command(PollerCommand):
         now = utc_now()
         self.stdout.write(session_line(archive(title, spans, now), now))
 
-    def _import_one(self, path: Path) -> FileOutcome:
+    def _import_one(self, path: Path, imported: Import) -> FileOutcome:
         try:
             stream = open_export(path)
         except OSError as error:
             return FileOutcome(Tally(), failure=unreadable(error))
         with stream, ProgressBar(path, stream, sys.stderr) as bar:
-            return import_file(stream, bar.show)
+            return imported(stream, bar.show)
 
 
 def _passed_over(paths: list[str]) -> str:
