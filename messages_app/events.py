@@ -22,6 +22,7 @@ SESSION_CLOSED = "f20c466f2e704b1e850f1ed576e2adbe"
 SESSION_GIVEN_UP = "ac287eb55df544938c5a1f4ea837d5f0"
 SESSION_REOPENED = "b0d7f1c2c5d94c0b8f6f4d6a2e7a9c31"
 CLOCK_UNSYNCHRONISED = "a2f58c0e3c1b4f5d8e0b7d9c6a41f7b3"
+SIGHT_LOST = "e1f0a1c7a84b4f1db0c6a5d27c3be904"
 CLOCKS_DIFFER = "4c1d9e60d7a84f0aa7f35f1be2c7d1e4"
 RUN_DONE = "5bb4649b64f5463c9b748c2cb26e80e1"
 OBSTACLE_FOUND = "a76baeec99dacb2e3be06746119ffd66"
@@ -219,6 +220,18 @@ def session_closed_around(session: Session, gap_s: float) -> Event:
         f"Session {session.pk} «{session.title}» is closed but for {gap_s:g} s that the exporter "
         f"cannot read: `session show {session.pk}` lists them; they are tried again daily.",
         {"SESSION_ID": str(session.pk)},
+    )
+
+
+def sight_lost(feed: Feed) -> Event:
+    """An export shows messages without the texts that they had, for the first time."""
+    return Event(
+        SIGHT_LOST,
+        WARNING,
+        f"Session {feed.session_id}, channel {feed.channel_id}: messages are shown without the "
+        "texts and files that they had; what is stored stays, but new ones come without: switch "
+        "the Message Content intent of the bot on in Discord's developer portal.",
+        {"SESSION_ID": str(feed.session_id), "CHANNEL_ID": str(feed.channel_id)},
     )
 
 

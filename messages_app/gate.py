@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Found = tuple[Any, ...]
 
 # The schema that this code was written for; a test compares it with the migrations.
-LATEST_MIGRATION = "0009_attempts"
+LATEST_MIGRATION = "0010_sight"
 LATEST_MIGRATION_QUERY = "SELECT max(name) FROM django_migrations WHERE app = 'messages_app'"
 
 # The questions of `SessionQuerySet`: live, to_close (or `ObstacleQuerySet.due`, or closed_after,

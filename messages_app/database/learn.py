@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.db.models import Q
 
-from messages_app.document.merge import CONTENT, EDITED, FIRST, Known, merged
+from messages_app.document.merge import CONTENT, EDITED, FILES, FIRST, Known, merged
 from messages_app.document.message import is_spoken, message_from, storable_json
 from messages_app.document.rows import MessageRow, Row, rows_of, time_of
 from messages_app.document.versions import Version, former_versions
@@ -190,9 +190,15 @@ def _learn_one(
             read=0,
             edited=int(is_edited),
             unchanged=int(not (is_edited or is_changed or has_versions or has_absences)),
-            blank=int(known.has_words and not sighting.has_words and is_spoken(row.type)),
+            blank=int(_is_blanked(known, sighting) and is_spoken(row.type)),
         )
     )
+
+
+def _is_blanked(known: Known, sighting: Known) -> bool:
+    """Whether a message lost its text and files; an embed alone may be taken away by anybody."""
+    had_some = any(map(known.value.get, (CONTENT, FILES)))
+    return had_some and not sighting.has_words
 
 
 def _known(stored: _Stored, sighting: Known, now: datetime | None) -> Known:

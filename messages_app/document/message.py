@@ -14,6 +14,8 @@ _SPOKEN = frozenset(
     {"Default", "0", "Reply", "19", "ChatInputCommand", "20", "ContextMenuCommand", "23"}
 )
 _REPLIES = frozenset({"Reply", "19", 19})
+# What a message may consist of besides text and files.
+_SHOWN_BESIDE_TEXT = ("embeds", "stickers", "forwardedMessage", "poll", "components", "interaction")
 # Keys by which other programs tell who wrote a message.
 _AUTHOR_IDS = frozenset({"authorId", "author_id", "userId", "user_id"})
 
@@ -111,6 +113,14 @@ def is_spoken(kind: str) -> bool:
     which each release of an exporter words, or leaves out, as it likes.
     """
     return kind in _SPOKEN
+
+
+def is_blank(message: ExportedMessage) -> bool:
+    """Whether a message that somebody wrote shows nothing of what he wrote."""
+    if message.content or message.has_attachments or not is_spoken(message.type):
+        return False
+    value = json.loads(message.raw)
+    return not any(map(value.get, _SHOWN_BESIDE_TEXT))
 
 
 def replied_to(message: dict[str, Any]) -> str | None:

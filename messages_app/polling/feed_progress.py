@@ -32,7 +32,7 @@ FAILURE_FIELDS = (
     "error_kind",
     "error",
 )
-PROGRESS_FIELDS = ("covered_windows", "swept_windows", *FAILURE_FIELDS)
+PROGRESS_FIELDS = ("covered_windows", "swept_windows", "sight_lost_at", *FAILURE_FIELDS)
 
 
 def advance(feed: Feed, window: Window, asked_at: datetime, *, sweep: bool) -> None:
@@ -41,6 +41,16 @@ def advance(feed: Feed, window: Window, asked_at: datetime, *, sweep: bool) -> N
     swept = feed.swept.until(asked_at)
     feed.coverage = feed.coverage.until(asked_at).add(window)
     feed.swept = swept.add(window) if sweep else swept
+
+
+def note_sight(feed: Feed, asked_at: datetime, *, is_lost: bool, is_back: bool) -> bool:
+    """Note whether an export showed texts; return whether it is the first that lacks some."""
+    was_lost = feed.sight_lost_at is not None
+    if is_lost and not was_lost:
+        feed.sight_lost_at = asked_at
+    elif is_back and not is_lost:
+        feed.sight_lost_at = None
+    return is_lost and not was_lost
 
 
 def rewind(feed: Feed, latest: datetime) -> bool:

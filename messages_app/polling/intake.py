@@ -16,12 +16,13 @@ from django.db import transaction
 from messages_app.database.channels import store_channel
 from messages_app.database.outage import failure_in
 from messages_app.database.store import mark_deleted, store_batch
+from messages_app.document.message import is_blank, is_spoken
 from messages_app.document.parts import in_batches
 from messages_app.document.reader import ExportReader
 from messages_app.document.rows import rows_of
 from messages_app.environment import Settings
 from messages_app.errors import ExportUnusable, LeaseLost, PollerError, WrongChannel
-from messages_app.events import Event
+from messages_app.events import Event, sight_lost
 from messages_app.exporter.export import Export, Exporter, unreadable
 from messages_app.exporter.failures import other_channel
 from messages_app.models import Feed, Poll
@@ -29,6 +30,7 @@ from messages_app.polling.feed_progress import (
     PROGRESS_FIELDS,
     advance,
     believed,
+    note_sight,
     recover,
     set_back,
 )
@@ -130,16 +132,23 @@ class Importer:
         with transaction.atomic():
             if job.feed and not self.leases.confirm(job.feed, now):
                 return Outcome(self._record(job, export, Tally(), LeaseLost()), LeaseLost())
-            tally, failure, proved, untold = _store(job, export, now)
+            taken = _store(job, export, now)
+            tally, failure = taken.tally, taken.failure
             if failure and job.feed and job.purpose != Poll.Purpose.IMPORT:
                 failure = believed(job.feed, failure)
             poll = self._record(job, export, tally, failure)
             is_expected, events = _obstacles_noted(job, tally, failure)
             is_early = False
             if job.feed:
-                is_early = self._progress(job.feed, job, proved, failure, is_expected=is_expected)
+                if note_sight(
+                    job.feed, job.asked_at, is_lost=tally.blank > 0, is_back=taken.is_sighted
+                ):
+                    events.append(sight_lost(job.feed))
+                is_early = self._progress(
+                    job.feed, job, taken.proved, failure, is_expected=is_expected
+                )
             poll.save()
-        return Outcome(poll, failure, proved, untold, is_expected, is_early, events)
+        return Outcome(poll, failure, taken.proved, taken.untold, is_expected, is_early, events)
 
     def _set_aside(self, job: Job, export: Export, failure: PollerError, now: datetime) -> Outcome:
         """Record that nothing of an export could be stored."""
@@ -224,6 +233,8 @@ class _Taken(NamedTuple):
     failure: PollerError | None
     proved: Window | None = None
     untold: Window | None = None
+    # Whether every message shows what was said.
+    is_sighted: bool = False
 
 
 def _store(job: Job, export: Export, now: datetime) -> _Taken:
@@ -240,6 +251,7 @@ def _store(job: Job, export: Export, now: datetime) -> _Taken:
     tally = Tally()
     seen: set[int] = set()
     last_at = None
+    has_words = has_blank = False
     reader = ExportReader(stream)
     with stream:
         try:
@@ -251,6 +263,8 @@ def _store(job: Job, export: Export, now: datetime) -> _Taken:
             for batch in in_batches(inside):
                 seen.update(message.discord_id for message in batch)
                 last_at = max(message.timestamp for message in batch)
+                has_words |= any(each.content and is_spoken(each.type) for each in batch)
+                has_blank |= any(map(is_blank, batch))
                 rows = rows_of(batch, job.channel_id, job.asked_at)
                 tally = tally.plus(store_batch(rows, now=now))
             if reader.declared_count != reader.read_count:
@@ -270,4 +284,4 @@ def _store(job: Job, export: Export, now: datetime) -> _Taken:
             job.channel_id, known, seen, job.asked_at, now, is_readable=export.is_readable
         )
         tally = tally._replace(deleted=deleted)
-    return _Taken(tally, failure, proved, untold)
+    return _Taken(tally, failure, proved, untold, has_words and not has_blank)

@@ -33,6 +33,7 @@ class FeedState:
     next_attempt_at: datetime | None
     error_kind: str
     error: str
+    sight_lost_at: datetime | None
     lease_holder: str
 
     @classmethod
@@ -59,6 +60,7 @@ class FeedState:
             next_attempt_at=feed.next_attempt_at,
             error_kind=feed.error_kind,
             error=feed.error,
+            sight_lost_at=feed.sight_lost_at,
             lease_holder=feed.lease_holder if is_held else "",
         )
 

@@ -140,6 +140,13 @@ def _feed_problems(feed: FeedState) -> Iterator[Problem]:
 
 
 def _failures(feed: FeedState) -> Iterator[Problem]:
+    if feed.sight_lost_at:
+        yield Problem(
+            Verdict.DEGRADED,
+            f"{_where(feed)} shows messages without their texts since "
+            f"{feed.sight_lost_at:%Y-%m-%d %H:%M} UTC: switch the Message Content intent of the "
+            "bot on in Discord's developer portal; what is stored stays.",
+        )
     if feed.failures and feed.error_kind != TokenRefused.kind:
         times = "once" if feed.failures == 1 else f"{feed.failures} times in a row"
         yield Problem(Verdict.DEGRADED, f"{_where(feed)} failed {times}: {feed.error}")

@@ -51,6 +51,7 @@ OBJECTS = {
         """,
         "0008_exporters": "",
         "0009_attempts": "",
+        "0010_sight": "",
     },
     "postgresql": {
         "0001_initial": """
@@ -96,6 +97,7 @@ OBJECTS = {
             index messages_app_member_pkey
         """,
         "0009_attempts": "",
+        "0010_sight": "",
     },
 }
 SQLITE_OBJECTS = """
