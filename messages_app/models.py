@@ -252,6 +252,9 @@ class Feed(models.Model):
     error_kind = models.CharField(max_length=40, blank=True)
     error = models.TextField(blank=True, help_text="what the last failed poll said")
     polled_at = models.DateTimeField(null=True, help_text="when its last poll began")
+    shown_id = models.BigIntegerField(
+        null=True, help_text="of a message that was seen when it was asked whether any can be"
+    )
     sight_lost_at = models.DateTimeField(
         null=True, help_text="since when exports show messages without the texts that they had"
     )

@@ -32,6 +32,14 @@ def id_typed(text: str) -> int:
     return number
 
 
+def instant_of(snowflake: int) -> "datetime":
+    """The millisecond in which an id was made."""
+    from datetime import UTC, datetime, timedelta
+
+    since_1970 = timedelta(milliseconds=EPOCH_MS + (snowflake >> LOW_BITS))
+    return datetime(1970, 1, 1, tzinfo=UTC) + since_1970
+
+
 def first_id(instant: "datetime") -> int:
     """The least id that something made at `instant` or later can have."""
     from datetime import UTC, datetime, timedelta

@@ -25,7 +25,7 @@ from messages_app.discord.message import document_of, emoji_key, is_blank, prove
 from messages_app.discord.names import NAMES_AGE_S, SWEPT_NAMES_AGE_S
 from messages_app.discord.people import JsonObject, People
 from messages_app.discord.permissions import MISSING_INTENT
-from messages_app.discord.times import instant_of, time_text
+from messages_app.discord.times import time_text
 from messages_app.errors import (
     DiscordUnreachable,
     ExporterFailed,
@@ -33,7 +33,7 @@ from messages_app.errors import (
     PollerError,
     TimeLimitReached,
 )
-from messages_app.snowflakes import id_in
+from messages_app.snowflakes import id_in, instant_of
 
 PAGE = 100
 # Names may take this share of an export's time: the messages come first.

@@ -15,9 +15,9 @@ from messages_app.discord import pictures
 from messages_app.discord.embeds import embeds_of
 from messages_app.discord.emoji import emoji_object, emojis_in
 from messages_app.discord.people import JsonObject, People, told
-from messages_app.discord.times import instant_of, time_text
+from messages_app.discord.times import time_text
 from messages_app.errors import ExportUnusable
-from messages_app.snowflakes import id_in
+from messages_app.snowflakes import id_in, instant_of
 
 # The kinds in which people and bots write; others have no content as a rule.
 _WRITTEN = frozenset((0, 19, 20, 23))

@@ -1,17 +1,12 @@
-"""Instants of ids, and times as the exporter's document writes them."""
+"""Times as the exporter's document writes them."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from messages_app.snowflakes import EPOCH_MS, LOW_BITS
+from messages_app.snowflakes import EPOCH_MS
 
 EPOCH = datetime.fromtimestamp(EPOCH_MS // 1000, UTC)
-
-
-def instant_of(snowflake: int) -> datetime:
-    """The millisecond in which an id was made."""
-    return EPOCH + timedelta(milliseconds=snowflake >> LOW_BITS)
 
 
 def time_text(text: str) -> str:

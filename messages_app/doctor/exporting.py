@@ -153,7 +153,7 @@ def _last_seconds(settings: Settings, now: datetime) -> _Question:
     """Where no message is shown there, others are looked for back to the channel's birth."""
     end = to_milliseconds(now)
     window = Window(end - timedelta(seconds=settings.window_s), end)
-    return lambda _channel_id: (window, Stored(is_inside=True, newest_outside=None))
+    return lambda _channel_id: (window, Stored(is_inside=True))
 
 
 def _whole_lives(now: datetime) -> _Question:
@@ -161,7 +161,7 @@ def _whole_lives(now: datetime) -> _Question:
     end = to_milliseconds(now)
     return lambda channel_id: (
         Window(min(birth(channel_id), end - timedelta(milliseconds=1)), end),
-        Stored(is_inside=False, newest_outside=None),
+        Stored(is_inside=False),
     )
 
 

@@ -22,11 +22,11 @@ from messages_app.windows import Window
 @dataclass(frozen=True)
 class Stored:
     """What is stored of a channel: `is_inside` whether the window has a message that is shown, and
-    when the newest one outside of it was posted.
+    when messages outside of it were posted, the likeliest to be shown first.
     """
 
     is_inside: bool
-    newest_outside: datetime | None
+    outside: Sequence[datetime] = ()
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,9 @@ class Export(ABC):
     def discard(self) -> None:
         """Remove what was written, whatever it is; what cannot be removed goes with the run."""
         discard_document(self.output)
+
+    # A message that was seen outside of the window, where one was looked for.
+    shown_id: int | None = None
 
     @property
     def is_readable(self) -> bool:

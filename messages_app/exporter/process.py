@@ -34,6 +34,7 @@ from messages_app.exporter.export import (
 )
 from messages_app.exporter.failures import cut_short, explanation
 from messages_app.exporter.proof import NO_LATER_MESSAGE, is_proved_empty, probes, told_part
+from messages_app.snowflakes import id_in
 from messages_app.windows import Window
 
 # How much of the exporter's standard error is kept: the end, where the reason stands.
@@ -44,7 +45,7 @@ _LOOK_EVERY_S = 0.2
 _HEAD_BYTES = 64 * 1024
 # In the exporter's own texts, quotation marks have a backslash before them.
 _NO_MESSAGE = re.compile(rb'(?<!\\)"messages"\s*:\s*\[\s*\]')
-_A_MESSAGE = re.compile(rb'(?<!\\)"messages"\s*:\s*\[\s*\{')
+_A_MESSAGE = re.compile(rb'(?<!\\)"messages"\s*:\s*\[\s*\{(?:\s*"id"\s*:\s*"(\d{1,19})")?')
 
 _PR_SET_DUMPABLE = 4
 
@@ -190,8 +191,10 @@ class ProgramExport(Export):
 
     def look(self) -> bool:
         """A probe is over as soon as there is one message in its document."""
-        if self._current is not self._main and _holds(self._probe_output, _A_MESSAGE):
+        found = self._current is not self._main and _found(self._probe_output, _A_MESSAGE)
+        if found:
             self._is_one_shown = True
+            self.shown_id = id_in((found[1] or b"").decode())
         return self._is_one_shown
 
     def end(self) -> None:
@@ -241,7 +244,7 @@ class ProgramExport(Export):
     def _must_be_proved(self) -> bool:
         """Whether the document is good and empty, and nothing proves yet that the window is."""
         demand, words = self._question.demand, self._words()
-        if demand.stored is None or not _holds(self.output, _NO_MESSAGE):
+        if demand.stored is None or not _found(self.output, _NO_MESSAGE):
             return False
         if explanation(self._main.returncode, words):
             return False
@@ -253,7 +256,7 @@ class ProgramExport(Export):
             return False
         channel_id, window, _demand = self._question
         until = None if is_said else demand.asked_at
-        self._probes = probes(channel_id, window, self._stored.newest_outside, until)
+        self._probes = probes(channel_id, window, self._stored.outside, until)
         return True
 
     def _has_begun(self) -> bool:
@@ -305,10 +308,10 @@ def _tail(text: bytes) -> bytes:
     return lines
 
 
-def _holds(document: Path, pattern: re.Pattern[bytes]) -> bool:
-    """Whether a document begins so, as far as it is written."""
+def _found(document: Path, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
+    """Where a document begins so, as far as it is written."""
     try:
         with open_document(document) as file:
-            return bool(pattern.search(file.read(_HEAD_BYTES)))
+            return pattern.search(file.read(_HEAD_BYTES))
     except (ExportUnusable, OSError):
-        return False
+        return None

@@ -10,10 +10,10 @@ begins afterwards and shows any message of the channel.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 
-from messages_app.snowflakes import EPOCH_MS, LOW_BITS
+from messages_app.snowflakes import instant_of
 from messages_app.windows import Window, to_milliseconds
 
 # How the exporter says that a channel's last message is older than the window.
@@ -45,16 +45,15 @@ def is_proved_empty(*, is_said: bool, is_one_stored: bool, is_one_shown: bool) -
 
 
 def probes(
-    channel_id: int, window: Window, stored_elsewhere: datetime | None, until: datetime | None
+    channel_id: int, window: Window, known_elsewhere: Sequence[datetime], until: datetime | None
 ) -> Iterator[Window]:
     """The windows to try for a message of the channel, the likeliest first.
 
-    The first is the millisecond of the newest message that is stored outside of `window`, if there
-    is one; then what came after the window and before `until`, where something is known to have;
-    the others reach back from the window's start, ever further, to the channel's birth.
+    The first are the milliseconds of messages that are known outside of `window`; then what came
+    after the window and before `until`, where something is known to have; the others reach back
+    from the window's start, ever further, to the channel's birth.
     """
-    if stored_elsewhere:
-        instant = to_milliseconds(stored_elsewhere)
+    for instant in map(to_milliseconds, known_elsewhere):
         yield Window(instant, instant + _MILLISECOND)
     if until and until > window.end:
         yield Window(window.end, until)
@@ -67,4 +66,4 @@ def probes(
 
 def birth(channel_id: int) -> datetime:
     """When a channel was made, which its id tells."""
-    return datetime.fromtimestamp((EPOCH_MS + (channel_id >> LOW_BITS)) / 1000, UTC)
+    return instant_of(channel_id)

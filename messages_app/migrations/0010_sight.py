@@ -1,4 +1,4 @@
-"""Since when a feed's exports show messages without their texts."""
+"""What proves that a feed may be read, and since when it shows messages without their texts."""
 
 from django.db import migrations, models
 
@@ -9,6 +9,14 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AddField(
+            model_name="feed",
+            name="shown_id",
+            field=models.BigIntegerField(
+                help_text="of a message that was seen when it was asked whether any can be",
+                null=True,
+            ),
+        ),
         migrations.AddField(
             model_name="feed",
             name="sight_lost_at",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from messages_app.exporter.export import NOTHING_MORE, Demand, Exporter, Stored
 from messages_app.models import Message, Poll
 from messages_app.polling.intake import Job
+from messages_app.snowflakes import instant_of
 
 
 def demand_of(exporter: Exporter, job: Job) -> Demand:
@@ -28,5 +29,7 @@ def _stored(job: Job) -> Stored:
     shown = Message.objects.shown().filter(channel_id=job.channel_id)
     newest = shown.order_by("-timestamp").values_list("timestamp", flat=True)
     later = newest.filter(timestamp__gte=window.end).first()
-    outside = later or newest.filter(timestamp__lt=window.start).first()
-    return Stored(inside.exists(), outside)
+    outside = [later or newest.filter(timestamp__lt=window.start).first()]
+    if job.feed and job.feed.shown_id:
+        outside.append(instant_of(job.feed.shown_id))
+    return Stored(inside.exists(), [each for each in outside if each and each not in window])

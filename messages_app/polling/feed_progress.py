@@ -32,7 +32,10 @@ FAILURE_FIELDS = (
     "error_kind",
     "error",
 )
-PROGRESS_FIELDS = ("covered_windows", "swept_windows", "sight_lost_at", *FAILURE_FIELDS)
+PROGRESS_FIELDS = (
+    *("covered_windows", "swept_windows", "shown_id", "sight_lost_at"),
+    *FAILURE_FIELDS,
+)
 
 
 def advance(feed: Feed, window: Window, asked_at: datetime, *, sweep: bool) -> None:

@@ -140,6 +140,7 @@ class Importer:
             is_expected, events = _obstacles_noted(job, tally, failure)
             is_early = False
             if job.feed:
+                job.feed.shown_id = export.shown_id or job.feed.shown_id
                 if note_sight(
                     job.feed, job.asked_at, is_lost=tally.blank > 0, is_back=taken.is_sighted
                 ):

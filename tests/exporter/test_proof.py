@@ -37,26 +37,26 @@ def test_emptiness_is_proved_by_words_that_nothing_contradicts_or_by_a_probe(
 
 def test_the_millisecond_of_a_stored_message_is_tried_first() -> None:
     stored = START - timedelta(hours=1, microseconds=250)
-    first = next(probes(first_id(START - timedelta(days=9)), WINDOW, stored, None))
+    first = next(probes(first_id(START - timedelta(days=9)), WINDOW, [stored], None))
     assert stored in first
     assert first.seconds == 0.001
 
 
 def test_probes_reach_back_to_the_channels_birth_and_no_further() -> None:
     born = START - timedelta(days=400)
-    tried = list(probes(first_id(born), WINDOW, None, None))
+    tried = list(probes(first_id(born), WINDOW, [], None))
     assert [window.end for window in tried] == [START, *(window.start for window in tried[:-1])]
     assert tried[-1].start == born
     assert len(tried) == 4
 
 
 def test_a_channel_that_is_younger_than_the_window_has_nothing_to_try() -> None:
-    assert list(probes(first_id(WINDOW.end), WINDOW, None, WINDOW.end)) == []
+    assert list(probes(first_id(WINDOW.end), WINDOW, [], WINDOW.end)) == []
 
 
 def test_what_came_after_the_window_is_tried_before_what_was_long_ago() -> None:
     now = WINDOW.end + timedelta(hours=3)
-    tried = list(probes(first_id(START - timedelta(days=2)), WINDOW, None, now))
+    tried = list(probes(first_id(START - timedelta(days=2)), WINDOW, [], now))
     assert tried[0] == Window(WINDOW.end, now)
     assert tried[1].end == WINDOW.start
 

@@ -14,10 +14,12 @@ from messages_app.events import SESSION_GIVEN_UP
 from messages_app.models import Message, Poll, Session
 from messages_app.polling.range_import import RangeImport, parts_of
 from messages_app.polling.run_folder import Run
+from messages_app.replay.scenario import Scenario
 from messages_app.reporting.problems import problems_of
 from messages_app.reporting.situation import take_situation
+from messages_app.snowflakes import first_id
 from messages_app.windows import Coverage, Window
-from tests.simulation import Simulation, at, covered_at
+from tests.simulation import START, Simulation, at, covered_at
 
 LENGTH_S = 1200
 DAY_S = 86_400
@@ -115,6 +117,29 @@ def test_a_session_of_long_ago_in_a_channel_that_began_with_it_ends_complete(
     assert Message.objects.count() == 2
     probes = len(simulation.calls()) - len(simulation.asked_windows())
     assert probes == 10, "one for each empty window"
+
+
+def test_the_message_that_a_probe_has_shown_is_asked_for_first_the_next_time(
+    simulation: Simulation,
+) -> None:
+    """It was posted long ago: reaching back to it takes several calls, and once is enough."""
+    long_ago = at(-300 * DAY_S)
+    simulation.scenario = Scenario(START)
+    simulation.channel(201).post(-300 * DAY_S, "long ago", message_id=first_id(long_ago) + 5)
+    simulation.channel(201).post(10, "gone soon", deleted_at=40)
+    simulation.channel(201).post(70, "gone soon, too", deleted_at=100)
+    session = simulation.schedule()
+
+    asked = {}
+    for second in (30, 60, 90, 120):
+        before = len(simulation.calls())
+        simulation.tick(second)
+        asked[second] = len(simulation.calls()) - before
+
+    assert Message.objects.exclude(deleted_at=None).count() == 2
+    assert asked[60] > 3
+    assert asked[120] == 2
+    assert session.feeds.get().shown_id == first_id(long_ago) + 5
 
 
 @pytest.mark.parametrize("later_s", [None, LENGTH_S + 60])
