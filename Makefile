@@ -29,6 +29,7 @@ run: $(VENV)/run ## poll a session before your eyes (a replayed one where no tok
 ##@ Work on it
 test: $(VENV)/dev ## run all tests, on SQLite and on a private PostgreSQL
 	packaging/needs-package postgresql 'ls /usr/lib/postgresql/*/bin/initdb'
+	packaging/needs-package pgbouncer 'command -v pgbouncer'
 	$(PYTHON) $(PYTEST) -n $(AT_ONCE)
 	$(PYTHON) -m tests.postgresql $(PYTHON) $(PYTEST) -n $(AT_ONCE)
 

@@ -207,7 +207,9 @@ def _ask_postgresql(url: str, now: str, soon: str, *, is_now: bool) -> "Found | 
     add_site_packages()
     import psycopg2
 
-    connection = psycopg2.connect(url, connect_timeout=CONNECT_TIMEOUT_S)
+    connection = psycopg2.connect(
+        url, connect_timeout=CONNECT_TIMEOUT_S, tcp_user_timeout=CONNECT_TIMEOUT_S * 1000
+    )
     try:
         if connection.server_version < OLDEST_SERVER:
             return None

@@ -35,7 +35,8 @@ def binaries() -> Path:
 class Server:
     """A running server. `stop` and `start` let a test take it away and give it back."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, primary: Server | None = None) -> None:
+        """In an empty folder; a standby of `primary`, if there is one, which must run."""
         self.folder = folder
         self.url = f"postgres://postgres@/postgres?host={folder}"
         self._bin = binaries()
@@ -44,15 +45,16 @@ class Server:
         if os.geteuid() == 0:
             self._as_user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--"]
             shutil.chown(folder, "nobody", "nogroup")
+        made: list[str | Path] = [
+            *(self._bin / "initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+        ]
+        if primary:
+            made = [
+                *(self._bin / "pg_basebackup", "-U", "postgres", "-h", primary.folder),
+                *("--write-recovery-conf", "--checkpoint=fast", "--no-sync"),
+            ]
         subprocess.run(
-            [
-                *self._as_user,
-                self._bin / "initdb",
-                *("-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8"),
-                "--no-sync",
-            ],
-            check=True,
-            stdout=subprocess.DEVNULL,
+            [*self._as_user, *made, "-D", folder / "data"], check=True, stdout=subprocess.DEVNULL
         )
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -83,10 +85,10 @@ class Server:
 
 
 @contextmanager
-def private_server() -> Iterator[Server]:
+def private_server(primary: Server | None = None) -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="discord-poller-pg-", dir="/tmp") as folder:
         Path(folder).chmod(0o755)
-        server = Server(Path(folder))
+        server = Server(Path(folder), primary)
         server.start()
         try:
             yield server

@@ -9,6 +9,16 @@ from messages_app.errors import ConfigurationError
 # A writer waits this long for another writer of the same SQLite file before it gives up.
 BUSY_TIMEOUT_S = 20
 CONNECT_TIMEOUT_S = 10
+# A server that is gone without a word is noticed after 30 s, whether an answer or the receipt of a
+# question is waited for. Names and units are libpq's, whose defaults are hours; what DATABASE_URL
+# says counts.
+LIBPQ_OPTIONS = {
+    "connect_timeout": CONNECT_TIMEOUT_S,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 
 
 def django_database(url: str) -> dict[str, Any]:
@@ -44,7 +54,9 @@ def django_database(url: str) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": options.pop("host", unquote(parts.hostname or "")),
         "PORT": options.pop("port", str(port or "")),
-        "OPTIONS": {"connect_timeout": CONNECT_TIMEOUT_S, **options},
+        "OPTIONS": {**LIBPQ_OPTIONS, **options},
+        # Behind pgbouncer a connection is another one after each transaction.
+        "DISABLE_SERVER_SIDE_CURSORS": True,
     }
 
 

@@ -13,6 +13,8 @@ from messages_app.errors import Bug, DatabaseUnavailable, PollerError
 # PostgreSQL's words for another transaction in the way: a lock that was not to be had in time, a
 # deadlock, two changes of one row.
 CONFLICTS = {"55P03", "40P01", "40001"}
+# And for a change that a standby is asked for.
+READ_ONLY = "25006"
 
 
 @contextmanager
@@ -32,6 +34,12 @@ def outage_in(error: BaseException | None) -> DatabaseUnavailable | None:
     # Its other kinds tell of a mistake in this program, and must not look like an outage.
     if isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError:
         return _unavailable(error)
+    if _code(error) == READ_ONLY:
+        return DatabaseUnavailable(
+            "The database takes no changes: DATABASE_URL leads to a standby, or to a server that "
+            "is set to read only; name the primary there (where it names several hosts, "
+            "target_session_attrs=read-write finds it)."
+        )
     return None
 
 
@@ -43,16 +51,20 @@ def failure_in(error: Exception) -> PollerError:
     if isinstance(error, PollerError):
         return error
     outage = outage_in(error)
-    if outage and not _is_conflict(error):
+    if outage and not is_conflict(error):
         raise error
     return outage or Bug(error)
 
 
-def _is_conflict(error: Exception) -> bool:
+def is_conflict(error: Exception) -> bool:
     """Whether only another transaction was in the way, so that others can go on."""
-    cause = error.__cause__
-    code = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
-    return code in CONFLICTS
+    return _code(error) in CONFLICTS
+
+
+def _code(error: BaseException | None) -> str | None:
+    """PostgreSQL's code for an error of Django's."""
+    cause = error and error.__cause__
+    return getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
 
 
 def _unavailable(error: BaseException) -> DatabaseUnavailable:

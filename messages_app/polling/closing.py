@@ -13,8 +13,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from django.db import transaction
-
+from messages_app.database.bounded import bounded_transaction
 from messages_app.errors import Unproved
 from messages_app.events import (
     Event,
@@ -42,7 +41,7 @@ def close(session_id: int, now: datetime, report: Report, *, progress: bool | No
     `progress` is whether the attempts that this run made on it got any further, None where it made
     none.
     """
-    with transaction.atomic():
+    with bounded_transaction():
         session = Session.objects.locked(session_id)
         # Gone, closed by another host, or extended meanwhile.
         if session is None or session.closed_at or now < session.end_time:

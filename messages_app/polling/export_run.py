@@ -40,6 +40,7 @@ class ExportRun(ABC):
         self.settings = settings
         self.clock = clock
         self.report = report
+        self._run = run
         self.leases = Leases(run.name, settings.export_timeout_s)
         self.running: dict[Export, Job] = {}
         self._exporter = exporter_of(settings, run.folder, environ, clock, load_names)
@@ -74,7 +75,9 @@ class ExportRun(ABC):
             run_side_by_side(self._next_export, self._take_in, most)
         finally:
             self._exporter.close()
+            self._run.has_leases = True
             self.leases.release_all()
+            self._run.has_leases = False
 
     def fail(self, feed: Feed, error: Exception) -> None:
         """Record and tell what went wrong with a feed aside from any export.

@@ -10,8 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from django.db import transaction
-
+from messages_app.database.bounded import bounded_transaction
 from messages_app.database.channels import store_channel
 from messages_app.database.store import store_batch
 from messages_app.document.parts import ExportEnd, ExportPart
@@ -117,7 +116,7 @@ def import_file(stream: BinaryIO, stored: Callable[[Tally], None]) -> FileOutcom
         end = None
         while end is None:
             first = source.next_part()  # before the database is locked for others
-            with transaction.atomic():
+            with bounded_transaction():
                 store_channel(header, header.exported_at, is_history=True)
                 for part in _at_hand(first, source):
                     if isinstance(part, ExportEnd):

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db import transaction
-
+from messages_app.database.bounded import bounded_transaction
 from messages_app.database.channels import store_channel
 from messages_app.database.outage import failure_in
 from messages_app.database.store import mark_deleted, store_batch
@@ -129,7 +128,7 @@ class Importer:
             export.discard()
 
     def _stored(self, job: Job, export: Export, now: datetime) -> Outcome:
-        with transaction.atomic():
+        with bounded_transaction():
             if job.feed and not self.leases.confirm(job.feed, now):
                 return Outcome(self._record(job, export, Tally(), LeaseLost()), LeaseLost())
             taken = _store(job, export, now)
@@ -153,7 +152,7 @@ class Importer:
 
     def _set_aside(self, job: Job, export: Export, failure: PollerError, now: datetime) -> Outcome:
         """Record that nothing of an export could be stored."""
-        with transaction.atomic():
+        with bounded_transaction():
             if job.feed and not self.leases.confirm(job.feed, now):
                 return Outcome(self._record(job, export, Tally(), LeaseLost()), LeaseLost())
             poll = self._record(job, export, Tally(), failure)

@@ -6,8 +6,12 @@ and the clean-up after a dead run of this host end it at once, a dead host's lea
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 
+from django.db import connection
+
+from messages_app.database.bounded import bounded_transaction
 from messages_app.models import Feed
 from messages_app.polling.feed_progress import PROGRESS_FIELDS
 from messages_app.polling.run_folder import Run
@@ -28,15 +32,20 @@ class Leases:
         """Take or renew the lease; return the feed as it is now.
 
         Return None while another run has it, or if another host polled it in the last `fresh_s`
-        seconds.
+        seconds. Where another transaction has its row, none is waited for: its host may be frozen.
         """
         claimed = (
             Feed.objects.free(now, self.holder, 2 * self._length)
             .not_polled_elsewhere(now, self._host, fresh_s)
             .filter(pk=feed_id)
         )
-        if not claimed.update(lease_holder=self.holder, lease_until=now + self._length):
-            return None
+        can_skip = connection.features.has_select_for_update_skip_locked
+        with bounded_transaction() if can_skip else nullcontext():
+            unlocked = claimed.select_for_update(skip_locked=True, of=("self",)).only("pk")
+            if can_skip and not unlocked:
+                return None
+            if not claimed.update(lease_holder=self.holder, lease_until=now + self._length):
+                return None
         return Feed.objects.select_related("session", "channel").get(pk=feed_id)
 
     def confirm(self, feed: Feed, now: datetime) -> bool:
@@ -68,5 +77,6 @@ def release_dead(run: Run) -> int:
     """Remove what dead runs of this host left, and end their leases; return how many runs."""
     with run.dead_runs() as dead:
         if dead:
-            Feed.objects.filter(lease_holder__in=dead).update(lease_until=None)
+            with bounded_transaction():
+                Feed.objects.filter(lease_holder__in=dead).update(lease_until=None)
         return len(dead)

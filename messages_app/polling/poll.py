@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from messages_app.database.bounded import unless_locked
 from messages_app.database.clock import Clocks
 from messages_app.environment import Settings
 from messages_app.errors import ConfigurationError
@@ -67,7 +68,8 @@ def poll_recent(
             poll_run.poll(to_poll)
         for session in over:
             progress = poll_run.progress.get(session.pk) if poll_run else None
-            close(session.pk, clocks.earliest(), report, progress=progress)
+            with unless_locked():
+                close(session.pk, clocks.earliest(), report, progress=progress)
         for session in closed:
             regain(session)
     return RunOutcome(_sentence(due, poll_run, now, settings), poll_run.status if poll_run else 0)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.db.models import F
 
+from messages_app.database.bounded import bounded_transaction, unless_locked
 from messages_app.events import Report, session_reopened
 from messages_app.models import CLOSING_FIELDS, Feed, Session
 from messages_app.polling.feed_progress import rewind
@@ -22,7 +22,7 @@ def reopen_closed_early(latest: datetime, report: Report) -> None:
     """Open the sessions again that were closed later than it can be by now."""
     possible = latest + timedelta(seconds=CLOCK_SLACK_S)
     for found in Session.objects.closed_after(possible):
-        with transaction.atomic():
+        with bounded_transaction():
             session = Session.objects.locked(found.pk)
             if session is None or not session.closed_at or session.closed_at <= possible:
                 continue
@@ -42,7 +42,7 @@ def rewind_feeds(feeds: list[Feed], latest: datetime) -> None:
             continue
         if not is_ahead:
             continue
-        with transaction.atomic():
+        with unless_locked(), bounded_transaction():
             # Behind the lock, for a run may be taking in an export of it.
             Feed.objects.filter(pk=seen.pk).update(polled_at=F("polled_at"))
             feed = Feed.objects.select_related("session").filter(pk=seen.pk).first()

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import secrets
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from messages_app.environment import Settings
@@ -21,14 +22,22 @@ from messages_app.errors import ConfigurationError
 
 
 class Run:
-    """A run of this host: `name` is unique among all hosts, `folder` is private."""
+    """A run of this host. Once it is entered, `name` is unique among all hosts, `folder` private.
+
+    A name begins with the host's, which is that of its state folder, too: two hosts may both be
+    called `localhost`.
+    """
+
+    name: str
+    folder: Path
 
     def __init__(self, state_dir: Path) -> None:
         self.host = socket.gethostname()
-        self.name = f"{self.host}:{os.getpid()}:{secrets.token_hex(4)}"
         self._runs = state_dir / "runs"
-        self.folder = self._runs / self.name
+        self._host_id = state_dir / "host-id"
         self._lock = -1
+        # Whether it may have leases that were not ended, which the next run then does.
+        self.has_leases = False
 
     @classmethod
     def of(cls, settings: Settings) -> Run:
@@ -46,7 +55,8 @@ class Run:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if not self.has_leases:
+            shutil.rmtree(self.folder, ignore_errors=True)
         os.close(self._lock)
 
     @contextmanager
@@ -63,10 +73,36 @@ class Run:
 
     def _make_folder(self) -> None:
         self._runs.mkdir(parents=True, exist_ok=True)
+        host = f"{self.host}.{_known_by(self._host_id)}"
+        self.name = f"{host}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.folder = self._runs / self.name
         with _locked(self._runs):  # or else another run could take the new folder for a dead one's
             self.folder.mkdir(mode=0o700)
             self._lock = os.open(self.folder, os.O_RDONLY)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
+
+
+def _known_by(path: Path) -> str:
+    """What the file says, which the first run of a host writes; "" where that cannot be done."""
+    with suppress(OSError):
+        if known := _read(path):
+            return known
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        draft.write_text(secrets.token_hex(4), encoding="ascii")
+        draft.replace(path)
+        return _read(path)
+    return ""
+
+
+def _read(path: Path) -> str:
+    """The host's id; "" where there is none. Others may write into its folder."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return ""
+    with os.fdopen(descriptor, encoding="ascii", errors="replace") as file:
+        known = file.read(8)
+    return known if re.fullmatch("[0-9a-f]{8}", known) else ""
 
 
 @contextmanager

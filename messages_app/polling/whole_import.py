@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from django.db import transaction
-
+from messages_app.database.bounded import bounded_transaction
 from messages_app.database.whole import store_wholes
 from messages_app.document.json_stream import MAX_VALUE_CHARS
 from messages_app.document.message import MessageError
@@ -34,7 +33,7 @@ def import_whole(stream: BinaryIO, stored: Callable[[Tally], None]) -> FileOutco
     tally = Tally()
     spans: dict[int, Window] = {}
     for batch in lines.batches():
-        with transaction.atomic():
+        with bounded_transaction():
             tally = tally.plus(store_wholes(batch))
         stored(tally)
         _widen(spans, batch)

@@ -191,6 +191,8 @@ def test_a_live_poll_asks_little_of_the_database(live: dict[str, str]) -> None:
     # session as they are now, its channel, a look at its messages, the messages, a look at their
     # forms, the forms, the search index, what was deleted, its progress, its record.
     per_feed, per_run = 18, 12
+    if connection.vendor == "postgresql":
+        per_feed += 5  # the claim is a transaction that skips what is locked; two have bounds
     assert len(queries) <= per_run + 2 * per_feed, "\n".join(query["sql"] for query in queries)
 
 

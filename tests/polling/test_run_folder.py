@@ -76,3 +76,35 @@ def test_a_dead_run_is_found_again_where_its_leases_could_not_be_freed(tmp_path:
             raise OSError("database is away")
         with run.dead_runs() as dead:
             assert dead == [name]
+
+
+def test_two_hosts_of_one_name_are_told_apart_by_their_state_folders(tmp_path: Path) -> None:
+    def host(state: Path) -> str:
+        with Run(state) as run:
+            return run.name.partition(":")[0]
+
+    anna, berta = tmp_path / "anna", tmp_path / "berta"
+
+    assert host(anna) == host(anna) != host(berta) == host(berta)
+
+
+@pytest.mark.parametrize("odd", ["text", "folder", "fifo", "link", "empty"])
+def test_whatever_stands_in_the_place_of_the_hosts_id_stops_no_run(
+    tmp_path: Path, odd: str
+) -> None:
+    place = tmp_path / "host-id"
+    secret = tmp_path / "secret"
+    secret.write_text("abcdef0123456789")
+    if odd == "folder":
+        (place / "inside").mkdir(parents=True)
+    elif odd == "fifo":
+        os.mkfifo(place)
+    elif odd == "link":
+        place.symlink_to(secret)
+    else:
+        place.write_text("no id at all" if odd == "text" else "")
+
+    with Run(tmp_path) as run:
+        assert "abcdef01" not in run.name
+
+    assert secret.read_text() == "abcdef0123456789"

@@ -62,7 +62,7 @@ def test_two_hosts_share_a_session_and_one_takes_over_when_the_other_dies(
 
     dying = start_tick(simulation, 240.0, "anna", **states["anna"], REPLAY_FAULT="slow:30")
     wait_for(
-        lambda: Feed.objects.filter(lease_holder__startswith="anna:").exclude(lease_until=None)
+        lambda: Feed.objects.filter(lease_holder__startswith="anna.").exclude(lease_until=None)
     )
     os.kill(dying.pid or 0, signal.SIGKILL)
     dying.join()
