@@ -150,6 +150,20 @@ class ReadingStopped(PollerError):
         )
 
 
+class NoRoom(PollerError):
+    """The system gives no further process, descriptor or memory for an exporter."""
+
+    status = 75
+    kind = "no-room"
+    message_id = "0d7b0a36c2f94d55b3f5f5fb6f2a6c58"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The system has no room for an exporter ({reason}): the window will be read again; "
+            "raise TasksMax= or LimitNOFILE= of poller.service, or lower POLLER_PARALLEL."
+        )
+
+
 class LeaseLost(PollerError):
     """Another run took over a feed while this one was working on it."""
 

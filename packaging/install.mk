@@ -99,7 +99,7 @@ uninstall: ## remove what install put there; settings, token and database stay
 ##@ Test it on other ground
 test-system: HANGS_AFTER_S := 1200
 test-system: test-system-host $(VENV)/dev ## boot Debian 12 and 13 and drive an installation there (as root; 10 minutes)
-	$(PYTHON) $(PYTEST) --override-ini addopts=--strict-markers -n 6 tests/system
+	$(PYTHON) $(PYTEST) --override-ini addopts=--strict-markers -n 8 tests/system
 
 # First of all, so that nobody waits for the rest before reading that it takes root.
 test-system-host:

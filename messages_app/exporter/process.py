@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import re
 import resource
@@ -16,7 +17,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from messages_app.environment import Settings
-from messages_app.errors import ConfigurationError, ExportUnusable, PollerError, Unproved
+from messages_app.errors import (
+    ConfigurationError,
+    ExportUnusable,
+    NoRoom,
+    PollerError,
+    Unproved,
+)
 from messages_app.exporter.command import (
     export_arguments,
     exporter_command,
@@ -47,6 +54,8 @@ _HEAD_BYTES = 64 * 1024
 _NO_MESSAGE = re.compile(rb'(?<!\\)"messages"\s*:\s*\[\s*\]')
 _A_MESSAGE = re.compile(rb'(?<!\\)"messages"\s*:\s*\[\s*\{(?:\s*"id"\s*:\s*"(\d{1,19})")?')
 
+# Of processes, descriptors, memory.
+_NO_ROOM = frozenset({errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _PR_SET_DUMPABLE = 4
 
 # The process groups of the exporters that run, for a process that cannot end in order.
@@ -78,6 +87,8 @@ class Program(Exporter):
             try:
                 return Call(arguments, self._environment)
             except OSError as error:
+                if error.errno in _NO_ROOM:
+                    raise NoRoom(error.strerror or "") from None
                 raise ConfigurationError(
                     f"The exporter cannot be started ({error.strerror}): check POLLER_EXPORTER."
                 ) from None
@@ -101,8 +112,15 @@ class Call:
             process_group=0,
         )
         _groups.add(self._process.pid)
-        self._pidfd = os.pidfd_open(self._process.pid)
         assert self._process.stderr is not None
+        try:
+            self._pidfd = os.pidfd_open(self._process.pid)
+        except OSError:
+            _kill_group(self._process.pid)
+            self._process.wait()
+            self._process.stderr.close()
+            _groups.discard(self._process.pid)
+            raise
         os.set_blocking(self._process.stderr.fileno(), False)
 
     @property
@@ -238,7 +256,10 @@ class ProgramExport(Export):
         window = next(self._probes, None)
         if window is None:
             return False
-        self._current = self._call(window, self._probe_output)
+        try:
+            self._current = self._call(window, self._probe_output)
+        except NoRoom:  # it stays unproved, and is asked again
+            return False
         return True
 
     def _must_be_proved(self) -> bool:

@@ -10,7 +10,7 @@ from messages_app.database.clock import Clock
 from messages_app.database.names import load_names, save_names
 from messages_app.database.outage import failure_in
 from messages_app.environment import Settings
-from messages_app.errors import PollerError, worse
+from messages_app.errors import NoRoom, PollerError, worse
 from messages_app.events import Report, feed_failed, poll_done, poll_failed
 from messages_app.exporter.choice import exporter_of
 from messages_app.exporter.export import Export, run_side_by_side
@@ -43,6 +43,8 @@ class ExportRun(ABC):
         self._run = run
         self.leases = Leases(run.name, settings.export_timeout_s)
         self.running: dict[Export, Job] = {}
+        # What was claimed, and waits for room.
+        self._put_back: Job | None = None
         self._exporter = exporter_of(settings, run.folder, environ, clock, load_names)
         self._importer = Importer.of(run, self.leases, self._exporter, settings, environ)
         self._started = time.monotonic()
@@ -91,10 +93,20 @@ class ExportRun(ABC):
         self.status = worse(self.status, failure.status)
 
     def _next_export(self) -> Export | None:
-        while job := self.next_job():
+        while job := self._put_back or self.next_job():
+            self._put_back = None
             try:
                 demand = demand_of(self._exporter, job)
                 export = self._exporter.start(job.channel_id, job.window, demand)
+            except NoRoom as error:
+                if self.running:  # as many as there is room for
+                    self._put_back = job
+                    return None
+                if job.feed is None:
+                    raise
+                self.fail(job.feed, error)
+                self.not_begun(job)
+                continue
             except PollerError:
                 raise
             except Exception as error:
