@@ -174,7 +174,7 @@ def test_an_upgrade_in_the_middle_of_a_poll_loses_nothing(packaged: PackagedServ
 
     assert "half-configured" not in said
     assert packaged.is_active("poller.timer")
-    packaged.settings({**chosen, "POLLER_CLOSING_DELAY": "10"})
+    packaged.set_up(**chosen, POLLER_CLOSING_DELAY="10")
     packaged.assert_polls_on(60)
     assert machine.show("poller-fill.service", "InvocationID") != former_filler
     assert "0999_next" in machine.sh(f"grep -a -o 0999_next {STATE}/db.sqlite3 | head -n 1")
