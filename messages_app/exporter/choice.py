@@ -10,6 +10,7 @@ from pathlib import Path
 
 from messages_app.discord.names import Names
 from messages_app.environment import Settings
+from messages_app.exporter.command import program_name
 from messages_app.exporter.export import Exporter
 from messages_app.exporter.process import Program
 
@@ -29,6 +30,14 @@ class Choice:
     @property
     def is_builtin(self) -> bool:
         return not self.command
+
+    @property
+    def name(self) -> str:
+        """What records call it; without a program's arguments, where somebody may put a token."""
+        try:
+            return program_name(self.command) if self.command else BUILTIN
+        except (ValueError, IndexError):
+            return "POLLER_EXPORTER, which cannot be understood"
 
     def __str__(self) -> str:
         return f"{self.command or 'the built-in exporter'} ({self.why})"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from messages_app.exporter.choice import Choice
 from messages_app.models import Filling, Phase, Poll, Session
 from messages_app.reporting.feeds import FeedState
 from messages_app.reporting.situation import Problem, Situation, Verdict
@@ -20,7 +21,7 @@ STATES = {Phase.LIVE: "live", Phase.OVER: "closing", Phase.GIVEN_UP: "given-up"}
 
 
 def status_document(
-    situation: Situation, problems: Sequence[Problem], verdict: Verdict
+    situation: Situation, problems: Sequence[Problem], verdict: Verdict, exporter: Choice
 ) -> dict[str, Any]:
     """Everything that the screen shows. Ids are texts, since JavaScript rounds 64-bit numbers."""
     return {
@@ -36,6 +37,7 @@ def status_document(
         ],
         "coming": _session(situation.coming) if situation.coming else None,
         "timer": _timer(situation.timer),
+        "exporter": {"name": exporter.name, "why": exporter.why},
         "polls": [_poll(poll) for poll in situation.polls],
         "filling": _filling(situation.filling),
     }

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from messages_app.exporter.choice import Choice
 from messages_app.models import Filling, Poll
 from messages_app.reporting.feeds import FeedState
 from messages_app.reporting.sessions import duration, session_state
@@ -81,7 +82,11 @@ class Screen:
 
 
 def status_text(
-    situation: Situation, problems: Sequence[Problem], verdict: Verdict, screen: Screen
+    situation: Situation,
+    problems: Sequence[Problem],
+    verdict: Verdict,
+    exporter: Choice,
+    screen: Screen,
 ) -> str:
     """The screen, its verdict in the first line."""
     head = f"discord-poller is {verdict.name}"
@@ -92,6 +97,7 @@ def status_text(
     for each in situation.sessions:
         lines += ["", *_session_lines(each, situation.now, screen)]
     lines += ["", *_next_lines(situation), f"Timer: {_timer_line(situation.timer, situation.now)}"]
+    lines += screen.wrapped(f"{exporter.name}, since {exporter.why}.", "Exporter: ", 4)
     if situation.filling:
         lines.append(f"Stored messages: {_filling_words(situation.filling)}")
     if situation.polls:

@@ -10,7 +10,8 @@ import jsonschema
 import pytest
 from django.utils import timezone
 
-from messages_app.environment import CHECKOUT
+from messages_app.environment import CHECKOUT, Settings
+from messages_app.exporter.choice import choice
 from messages_app.models import Session
 from messages_app.reporting.problems import LATE_S, STALE_S, problems_of, verdict_of
 from messages_app.reporting.situation import Verdict, take_situation
@@ -22,6 +23,7 @@ from tests.commands import Manage
 
 WAITING = TimerHealth(TimerState.WAITING, at(30.5))
 UNKNOWN = TimerHealth(TimerState.UNKNOWN)
+EXPORTER = choice(Settings({"POLLER_EXPORTER": "/opt/exporter --token secret"}))
 
 pytestmark = pytest.mark.django_db
 
@@ -35,7 +37,8 @@ def judged(minute: float = 30, timer: TimerHealth = UNKNOWN) -> tuple[Verdict, s
 def screen_at(minute: float = 30, timer: TimerHealth = UNKNOWN, width: int = 100) -> str:
     situation = take_situation(at(minute), timer)
     problems = problems_of(situation, [])
-    return status_text(situation, problems, verdict_of(problems), Screen(width, UNICODE))
+    screen = Screen(width, UNICODE)
+    return status_text(situation, problems, verdict_of(problems), EXPORTER, screen)
 
 
 def test_no_session_at_all_is_healthy() -> None:
@@ -221,6 +224,18 @@ def test_the_screen_shows_sessions_feeds_polls_and_timer() -> None:
     assert "✗ 18:28:00 #pits  newest window, FAILED: time-limit" in text
 
 
+def test_the_screen_tells_which_exporter_is_used_and_nothing_that_may_be_secret() -> None:
+    assert "Exporter: exporter, since POLLER_EXPORTER says so." in screen_at()
+    assert "secret" not in screen_at()
+
+
+@pytest.mark.parametrize(
+    ("setting", "name"), [("builtin", "builtin"), ("'", "cannot be understood"), ("a/b c", "b")]
+)
+def test_an_exporter_has_a_name_however_it_is_set(setting: str, name: str) -> None:
+    assert choice(Settings({"POLLER_EXPORTER": setting})).name.endswith(name)
+
+
 def test_the_screen_keeps_to_the_terminals_width() -> None:
     session = make_session()
     feed = make_feed(session, span(0, 29.5), failures=1, error="Try again. " * 30)
@@ -240,7 +255,7 @@ def test_the_json_follows_its_schema() -> None:
     make_poll(None, 28)
     situation = take_situation(at(30), WAITING)
     problems = problems_of(situation, [])
-    document = status_document(situation, problems, verdict_of(problems))
+    document = status_document(situation, problems, verdict_of(problems), EXPORTER)
     schema().validate(json.loads(json.dumps(document)))
     assert document["verdict"] == "degraded"
     assert document["sessions"][0]["feeds"][0]["gap_s"] == 300
@@ -254,7 +269,7 @@ def test_every_key_of_the_json_is_described_in_the_schema() -> None:
     make_poll(make_feed(make_session(), span(0, 10), span(15, 20)), 29)
     make_session(120, 180)
     situation = take_situation(at(30), WAITING)
-    document = status_document(situation, problems_of(situation, []), Verdict.DEGRADED)
+    document = status_document(situation, problems_of(situation, []), Verdict.DEGRADED, EXPORTER)
     described = json.loads((Path(CHECKOUT) / "docs/status.schema.json").read_text())
     undescribed = [key for key in _keys(document) if f'"{key}": {{' not in json.dumps(described)]
     assert undescribed == []

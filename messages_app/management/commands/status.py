@@ -9,6 +9,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from messages_app.errors import PollerError
+from messages_app.exporter.choice import choice
 from messages_app.management.base import PollerCommand, utc_now
 from messages_app.reporting.problems import problems_of, verdict_of
 from messages_app.reporting.situation import Verdict, take_situation
@@ -47,13 +48,14 @@ class Command(PollerCommand):
         situation = take_situation(utc_now())
         problems = problems_of(situation, self.poller.channels)
         verdict = verdict_of(problems)
+        exporter = choice(self.poller)
         if options["json"]:
-            document = status_document(situation, problems, verdict)
+            document = status_document(situation, problems, verdict, exporter)
             self.stdout.write(json.dumps(document, indent=2, ensure_ascii=False))
         else:
             paints = (self.style.SUCCESS, self.style.WARNING, self.style.ERROR)
             screen = Screen(terminal_width(), marks_for(self.stdout), paints)
-            text = status_text(situation, problems, verdict, screen)
+            text = status_text(situation, problems, verdict, exporter, screen)
             self.stdout.write(writable(text, self.stdout))
         if verdict:
             sys.exit(verdict)
