@@ -21,7 +21,7 @@ from messages_app.polling.rewinding import reopen_closed_early
 from messages_app.windows import Coverage
 from tests.builders import at as minute
 from tests.builders import make_feed, make_session, span
-from tests.simulation import Simulation, at
+from tests.simulation import Simulation, at, covered_at
 
 pytestmark = pytest.mark.simulation
 
@@ -149,6 +149,20 @@ def test_clocks_that_differ_a_little_lose_nothing_and_are_told(
     told = {event.sentence for event in simulation.events if event.message_id == CLOCKS_DIFFER}
     here, there = (f"{at(30 + more):%H:%M:%S}" for more in (by_s, 0))
     assert any(f"{here} UTC here and 2026-05-01 {there} UTC by the data" in each for each in told)
+
+
+@pytest.mark.parametrize(("by_s", "known_s"), [(0, 60), (20, 60), (-20, 40)])
+def test_nothing_counts_beyond_the_earlier_of_both_clocks(
+    tmp_path: Path, environ: dict[str, str], by_s: float, known_s: float
+) -> None:
+    simulation = simulated(tmp_path, environ, lambda _true_s: by_s)
+    simulation.is_true_time_known = True
+    session = simulation.schedule()
+
+    simulation.tick(60)
+
+    covered = {feed.coverage.windows[-1].end for feed in session.feeds.all()}
+    assert covered == {covered_at(known_s)}
 
 
 @pytest.mark.parametrize(
