@@ -240,6 +240,16 @@ def missed(minute: float, *still_there: int, now: datetime = LATER) -> int:
 
 
 @pytest.mark.django_db
+def test_an_export_that_shows_nothing_deletes_only_where_the_channel_may_be_read() -> None:
+    polled(0, message())
+
+    assert mark_deleted(CHANNEL_ID, WINDOW, set(), at(1), at(1)) == 0
+    assert only().deleted_at is None
+    assert mark_deleted(CHANNEL_ID, WINDOW, set(), at(1), at(1), is_readable=True) == 1
+    assert only().deleted_at == at(1)
+
+
+@pytest.mark.django_db
 def test_a_deletion_stays_when_an_older_export_is_stored_last() -> None:
     polled(0, message(0), message(1))
     assert missed(2, 1) == 1
