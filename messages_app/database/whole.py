@@ -58,11 +58,13 @@ def store_wholes(wholes: Sequence[Whole]) -> Tally:
         is_history=True,
         kept={discord_id: whole.kept for discord_id, whole in by_id.items()},
     )
-    Kept.objects.bulk_create(
+    new_kept = (
         kept_of(discord_id, MessageRow._make(whole.row).fingerprint, whole.kept)
         for discord_id, whole in by_id.items()
         if whole.kept and discord_id not in stored
     )
+    # Another host may have stored one of them meanwhile, and then knows more of it.
+    Kept.objects.bulk_create(new_kept, ignore_conflicts=True)
     _delete(by_id)
     _hang_on(by_id)
     return tally
