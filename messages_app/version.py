@@ -1,3 +1,3 @@
 """The version of this program, as pyproject.toml and debian/changelog have it."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"

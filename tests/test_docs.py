@@ -236,3 +236,8 @@ def test_make_help_lists_every_target_under_its_group() -> None:
     assert sorted(re.findall(r"^  ([a-z-]+) ", shown, re.MULTILINE)) == sorted(told)
     groups = re.findall(r"^(\w.*)$", shown, re.MULTILINE)
     assert len(groups) == len(set(groups)) and "Other" not in groups
+
+
+def test_the_changelog_tells_of_this_version_first() -> None:
+    text = (Path(CHECKOUT) / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## (\S+) \(", text, re.MULTILINE)[0] == VERSION

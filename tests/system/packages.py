@@ -25,8 +25,8 @@ FETCHED = (
 CHECKERS = ("autopkgtest", "dpkg-dev", "piuparts")
 # Gives a source tree a later version with one more migration, as a release would be.
 MAKE_NEXT = f"""
-sed -i '1s/(.*)/(0.2.0-1)/' packaging/debian/changelog
-sed -i 's/0\\.1\\.0/0.2.0/' messages_app/version.py
+sed -i '1s/(.*)/(9.0.0-1)/' packaging/debian/changelog
+sed -i 's/^VERSION = .*/VERSION = "9.0.0"/' messages_app/version.py
 sed -i 's/^LATEST_MIGRATION = .*/LATEST_MIGRATION = "{NEXT_MIGRATION}"/' messages_app/gate.py
 last=$(basename "$(ls messages_app/migrations/0*.py | tail -n 1)" .py)
 cat > messages_app/migrations/{NEXT_MIGRATION}.py <<EOF

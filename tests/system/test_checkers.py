@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from messages_app.version import VERSION
 from tests.system import disks, packages
 from tests.system.machine import Machine
 from tests.system.packages import FOLDER, RELEASES
@@ -59,7 +60,7 @@ def test_installing_upgrading_and_purging_leaves_nothing_behind(checker: Machine
 
     assert "PASS: Installation, upgrade and purging tests." in upgraded, upgraded[-20000:]
     assert "PASS: All tests." in upgraded, upgraded[-20000:]
-    assert "Setting up discord-poller (0.1.0-1)" in upgraded
+    assert f"Setting up discord-poller ({VERSION}-1)" in upgraded
     assert "PASS: All tests." in returned, returned[-20000:]
 
 

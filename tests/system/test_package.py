@@ -12,6 +12,7 @@ import pytest
 
 from messages_app.installing.release import PINNED_VERSION, archive_url
 from messages_app.replay.scenario import Scenario
+from messages_app.version import VERSION
 from tests.system import packages
 from tests.system.disks import CHECKOUT
 from tests.system.machine import Machine, MachineError, wait_until
@@ -183,6 +184,53 @@ def test_an_upgrade_in_the_middle_of_a_poll_loses_nothing(packaged: PackagedServ
     assert packaged.contents() == told
 
 
+@pytest.mark.parametrize("edit", ["", "POLLER_OVERLAP=20"])
+def test_an_upgrade_asks_nothing_about_settings_that_a_former_release_shipped(
+    packaged: PackagedServer, edit: str
+) -> None:
+    """Neither dpkg, which has no terminal here, nor apt; edited or not, they stay as they are."""
+    machine = packaged.machine
+    machine.run("apt-get", "purge", "--yes", "discord-poller", timeout_s=300)
+    machine.sh(
+        f"dpkg-deb --raw-extract {packages.FOLDER}/discord-poller_now.deb /tmp/former;"
+        "mkdir -p /tmp/former/etc/discord-poller; cd /tmp/former;"
+        "cp usr/share/discord-poller/poller.conf etc/discord-poller;"
+        "echo '# a comment of the former release' >> etc/discord-poller/poller.conf;"
+        "echo /etc/discord-poller/poller.conf > DEBIAN/conffiles;"
+        "sed -i 's/^Version: .*/Version: 0.0.1-1/' DEBIAN/control;"
+        f"dpkg-deb --build /tmp/former {packages.FOLDER}/discord-poller_former.deb",
+        timeout_s=120,
+    )
+    packages.install(machine, packaged.release, "former")
+    machine.sh(f"echo '{edit}' >> {SETTINGS}")
+    machine.run("systemctl", "start", "poller.timer")
+    before = machine.sh(f"cat {SETTINGS}")
+    assert "former release" in before
+
+    said = machine.sh(
+        "unset DEBIAN_FRONTEND; apt-get install --yes --no-install-recommends"
+        f" {packages.FOLDER}/discord-poller_next.deb < /dev/null 2>&1",
+        timeout_s=300,
+    )
+
+    assert "onfiguration file" not in said
+    assert packaged.status() == "installed"
+    assert packaged.is_active("poller.timer")
+    assert machine.sh(f"cat {SETTINGS}") == before
+    assert not machine.sh("ls /etc/discord-poller | grep dpkg || true")
+    machine.run("apt-get", "purge", "--yes", "discord-poller", timeout_s=300)
+    assert not machine.sh("ls /etc/discord-poller 2>/dev/null || true")
+
+
+def test_settings_that_an_operator_removed_are_not_written_again(packaged: PackagedServer) -> None:
+    packaged.machine.run("rm", SETTINGS)
+
+    packaged.upgrade()
+
+    assert packaged.status() == "installed"
+    assert not packaged.machine.sh(f"ls {SETTINGS} 2>/dev/null || true")
+
+
 def test_an_upgrade_starts_nothing_that_did_not_run(packaged: PackagedServer) -> None:
     packaged.set_up()
     packaged.enable()
@@ -236,7 +284,7 @@ def test_a_failed_upgrade_leaves_polling_as_it_was(packaged: PackagedServer) -> 
     assert done.returncode
     assert packaged.status() == "installed"
     assert packaged.is_active("poller.timer")
-    assert "0.1.0" in packaged.machine.sh("dpkg-query --show discord-poller")
+    assert VERSION in packaged.machine.sh("dpkg-query --show discord-poller")
 
 
 def test_a_version_that_is_older_than_the_database_refuses_it_in_a_sentence(
@@ -271,7 +319,7 @@ def test_readme_debian_tells_the_way_back_to_a_former_version(packaged: Packaged
         typed(packaged.machine, command, ANSWERS)
 
     packaged.assert_polls_on(60)
-    assert "0.1.0" in packaged.command("--version")
+    assert VERSION in packaged.command("--version")
     assert "Race day" in packaged.command("session", "list")
 
 
