@@ -97,7 +97,7 @@ uninstall: ## remove what install put there; settings, token and database stay
 	rm -rf '$(DESTDIR)$(credentials_dropin)' '$(DESTDIR)$(docdir)' '$(DESTDIR)$(datarootdir)/discord-poller' '$(DESTDIR)$(pkglibdir)' '$(DESTDIR)$(pkglibdir).new' '$(DESTDIR)$(pkglibdir).old'
 
 ##@ Test it on other ground
-test-system: HANGS_AFTER_S := 1200
+test-system: HANGS_AFTER_S := 2400
 test-system: test-system-host $(VENV)/dev ## boot Debian 12 and 13 and drive an installation there (as root; 10 minutes)
 	$(PYTHON) $(PYTEST) --override-ini addopts=--strict-markers -n 8 tests/system
 

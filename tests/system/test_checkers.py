@@ -34,7 +34,7 @@ def test_the_tests_of_the_package_pass_on_the_installed_program(checker: Machine
         *("autopkgtest", "--ignore-restrictions=isolation-machine", "--user=tester"),
         *("--output-dir=/srv/results", NOW, source, "--", "null"),
         check=False,
-        timeout_s=1200,
+        timeout_s=2400,
     )
 
     summary = checker.sh("cat /srv/results/summary")
