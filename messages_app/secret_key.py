@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from messages_app.errors import ConfigurationError
+from messages_app.state_files import read_own, written_beside
 
 
 def stored_secret_key(state_dir: Path) -> str:
@@ -29,21 +30,13 @@ def stored_secret_key(state_dir: Path) -> str:
 
 def _read_or_made(path: Path) -> str:
     with suppress(FileNotFoundError):
-        return _read(path).strip()
+        return read_own(path).strip()
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_urlsafe(50))
+    draft = written_beside(path, secrets.token_urlsafe(50))
     try:
         os.link(draft, path)  # whole or not at all, and the first of two processes wins
     except FileExistsError:
         pass
     finally:
         draft.unlink()
-    return _read(path)
-
-
-def _read(path: Path) -> str:
-    """The file's text. Who may write in the folder cannot have root read another file for a key."""
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), encoding="ascii") as file:
-        return file.read()
+    return read_own(path)

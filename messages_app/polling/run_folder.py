@@ -19,6 +19,7 @@ from pathlib import Path
 
 from messages_app.environment import Settings
 from messages_app.errors import ConfigurationError
+from messages_app.state_files import read_own, written_beside
 
 
 class Run:
@@ -85,23 +86,23 @@ class Run:
 def _known_by(path: Path) -> str:
     """What the file says, which the first run of a host writes; "" where that cannot be done."""
     with suppress(OSError):
-        if known := _read(path):
+        if known := _host_id(path):
             return known
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
-        draft.write_text(secrets.token_hex(4), encoding="ascii")
-        draft.replace(path)
-        return _read(path)
+        draft = written_beside(path, secrets.token_hex(4))
+        try:
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+        return _host_id(path)
     return ""
 
 
-def _read(path: Path) -> str:
-    """The host's id; "" where there is none. Others may write into its folder."""
+def _host_id(path: Path) -> str:
+    """The id in the file; "" where there is none."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
+        known = read_own(path, 9)
+    except (FileNotFoundError, UnicodeDecodeError):
         return ""
-    with os.fdopen(descriptor, encoding="ascii", errors="replace") as file:
-        known = file.read(8)
     return known if re.fullmatch("[0-9a-f]{8}", known) else ""
 
 
