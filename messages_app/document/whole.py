@@ -117,10 +117,10 @@ def _whole(value: dict[str, Any]) -> Whole:
         ExportHeader(
             channel_id,
             "",
-            _name(channel["name"]),
-            _name(channel["category"]),
+            storable_text(channel["name"]),
+            storable_text(channel["category"]),
             id_in(channel["guild_id"]) or 0,
-            _name(channel["guild_name"]),
+            storable_text(channel["guild_name"]),
             _time(channel["named_at"]),
         ),
         rows_of([message], channel_id, instant(value["changed_at"]))[0],
@@ -153,10 +153,6 @@ def _id(value: Any) -> int:
     if found is None:
         raise ValueError("no id")
     return found
-
-
-def _name(value: str) -> str:
-    return storable_text(value)
 
 
 def _time(text: str | None) -> datetime | None:

@@ -98,19 +98,13 @@ class ExportRun(ABC):
             try:
                 demand = demand_of(self._exporter, job)
                 export = self._exporter.start(job.channel_id, job.window, demand)
-            except NoRoom as error:
-                if self.running:  # as many as there is room for
+            except Exception as error:
+                lacks_room = isinstance(error, NoRoom)
+                if lacks_room and self.running:  # as many as there is room for
                     self._put_back = job
                     return None
-                if job.feed is None:
-                    raise
-                self.fail(job.feed, error)
-                self.not_begun(job)
-                continue
-            except PollerError:
-                raise
-            except Exception as error:
-                if job.feed is None:
+                concerns_all = isinstance(error, PollerError) and not lacks_room
+                if concerns_all or job.feed is None:
                     raise
                 self.fail(job.feed, error)
                 self.not_begun(job)
