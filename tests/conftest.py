@@ -78,6 +78,14 @@ def commands(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comma
     return Commands(tmp_path, monkeypatch)
 
 
+@pytest.fixture
+def read_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are read by the importing process, also from memory."""
+    monkeypatch.setattr(
+        "messages_app.document.reader_process._is_best_read_here", lambda _stream: True
+    )
+
+
 @pytest.fixture(params=["read here", "read beside"])
 def reading_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are read by the importing process as if they were small, or as if they were large."""

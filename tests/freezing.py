@@ -6,26 +6,20 @@ are not committed yet; so long the server bears that. Once it is continued it en
 
 from __future__ import annotations
 
+import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import django
+from messages_app.document.rows import Row
+from messages_app.tally import Tally
+from tests.confined import main  # sets Django up
 
-django.setup()
-
-from messages_app.database import bounded  # noqa: E402
-from messages_app.database.outage import outages_explained  # noqa: E402
-from messages_app.database.store import store_batch  # noqa: E402
-from messages_app.document.rows import Row  # noqa: E402
-from messages_app.errors import DatabaseUnavailable  # noqa: E402
-from messages_app.polling import intake  # noqa: E402
-from messages_app.tally import Tally  # noqa: E402
-from tests.simulation import Simulation  # noqa: E402
+from messages_app.database import bounded  # isort: skip
+from messages_app.database.store import store_batch  # isort: skip
+from messages_app.polling import intake  # isort: skip
 
 
 def store_and_freeze(rows: Sequence[Row], **options: Any) -> Tally:
@@ -35,11 +29,6 @@ def store_and_freeze(rows: Sequence[Row], **options: Any) -> Tally:
 
 
 folder, second, standstill_s = sys.argv[1:]
-socket.gethostname = lambda: "frozen"
 bounded.STANDSTILL_S = int(standstill_s)
 vars(intake)["store_batch"] = store_and_freeze
-try:
-    with outages_explained():
-        Simulation(Path(folder), dict(os.environ), 0).tick(float(second))
-except DatabaseUnavailable as error:
-    sys.exit(error.status)
+main(folder, json.dumps(dict(os.environ)), second, "frozen")

@@ -39,6 +39,8 @@ from tests.export_documents import (
     user,
 )
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(days=1)
 
@@ -64,14 +66,6 @@ def imported(minute: float, *messages: Json, **changes: Any) -> Tally:
     outcome = import_file(io.BytesIO(minified(exported)), lambda _tally: None)
     assert outcome.failure is None
     return outcome.tally
-
-
-@pytest.fixture(autouse=True)
-def read_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exports are read by this process, from memory."""
-    monkeypatch.setattr(
-        "messages_app.document.reader_process._is_best_read_here", lambda _stream: True
-    )
 
 
 def edit(minute: float, content: str, **changes: Any) -> Json:

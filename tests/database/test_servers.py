@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,24 +15,15 @@ import pytest
 from django.db import connection
 
 from messages_app.database.connection import django_database
-from messages_app.environment import CHECKOUT
 from messages_app.models import Message
 from tests.commands import Manage
+from tests.confined import tick_confined
 from tests.postgresql import private_server
 from tests.simulation import Simulation
 
 pytestmark = pytest.mark.postgresql
 
 LENGTH_S = 180
-TICKS = """
-import os, sys, django
-django.setup()
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from tests.simulation import Simulation
-for second in sys.argv[2:]:
-    assert Simulation(Path(sys.argv[1]), dict(os.environ), 0).tick(float(second)).status == 0
-"""
 
 
 def test_a_standby_is_told_in_a_sentence(environ: dict[str, str]) -> None:
@@ -111,12 +101,9 @@ def test_everything_works_behind_pgbouncer(
         simulation.channel(202).post(second, f"at {second}", deleted_at=changed_at)
     session = simulation.schedule()
 
-    subprocess.run(
-        [sys.executable, "-c", TICKS, simulation.folder, *map(str, range(30, LENGTH_S + 61, 30))],
-        env=simulation.environ | {"DJANGO_SETTINGS_MODULE": "config.settings"},
-        cwd=CHECKOUT,
-        check=True,
-    )
+    for second in range(30, LENGTH_S + 61, 30):
+        outcome, _told = tick_confined([], simulation, second)
+        assert outcome.status == 0
 
     simulation.assert_equal_to_discord()
     simulation.assert_closed_and_covered(session)

@@ -40,19 +40,21 @@ def simulation(tmp_path: Path, environ: dict[str, str]) -> Simulation:
     return simulation
 
 
-Freeze = Callable[[int], "subprocess.Popen[bytes]"]
+Freeze = Callable[[int], "subprocess.Popen[str]"]
 
 
 @pytest.fixture
 def freeze(simulation: Simulation) -> Iterator[Freeze]:
     """Starts a host that freezes at second 60, and returns its process when it has."""
-    started: list[subprocess.Popen[bytes]] = []
+    started: list[subprocess.Popen[str]] = []
 
-    def start(standstill_s: int) -> subprocess.Popen[bytes]:
+    def start(standstill_s: int) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [*(sys.executable, "-m", "tests.freezing"), simulation.folder, "60", str(standstill_s)],
             env=simulation.environ | {"DJANGO_SETTINGS_MODULE": "config.settings"},
             cwd=CHECKOUT,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         started.append(process)
         wait_until(lambda: state_of(process) == "T")
@@ -61,10 +63,11 @@ def freeze(simulation: Simulation) -> Iterator[Freeze]:
     yield start
     for process in started:
         process.kill()
-        process.wait()
+        with process:  # waited for, and its pipe closed
+            pass
 
 
-def state_of(process: subprocess.Popen[bytes]) -> str:
+def state_of(process: subprocess.Popen[str]) -> str:
     text = Path(f"/proc/{process.pid}/stat").read_text()
     return text.rpartition(") ")[2][0]
 
@@ -127,7 +130,8 @@ def test_its_feed_is_taken_over_once_its_lease_is_over(
 
     # When it wakes up it finds its connection ended, and says so in a sentence.
     process.send_signal(signal.SIGCONT)
-    assert process.wait() == DatabaseUnavailable.status
+    said, _nothing = process.communicate()
+    assert said.splitlines()[-1].startswith(f"{DatabaseUnavailable.status} ")
     simulation.assert_equal_to_discord()
 
 

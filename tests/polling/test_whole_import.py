@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.db import transaction
@@ -17,6 +16,7 @@ from messages_app.models import Absence, Channel, Form, Kept, Message, Revision,
 from messages_app.polling.file_import import import_file
 from messages_app.windows import Window
 from tests.commands import Commands
+from tests.database.test_learn import at, imported
 from tests.export_documents import (
     CHANNEL_ID,
     FIRST_ID,
@@ -24,7 +24,6 @@ from tests.export_documents import (
     attachment,
     document,
     message,
-    minified,
     reaction,
     reader_of,
     rich_message,
@@ -32,19 +31,7 @@ from tests.export_documents import (
 )
 
 CASES = Path(__file__).parent.parent / "cases"
-NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def read_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exports are read by this process, from memory."""
-    monkeypatch.setattr(
-        "messages_app.document.reader_process._is_best_read_here", lambda _stream: True
-    )
-
-
-def at(minute: float) -> datetime:
-    return NOON + timedelta(minutes=minute)
+pytestmark = pytest.mark.usefixtures("read_here")
 
 
 def polled(minute: float, *messages: Json) -> None:
@@ -56,12 +43,6 @@ def polled(minute: float, *messages: Json) -> None:
         everywhen = Window(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
         seen = {row[0] for row in rows}
         mark_deleted(CHANNEL_ID, everywhen, seen, at(minute), at(9999), is_readable=True)
-
-
-def imported(minute: float, *messages: Json, **changes: Any) -> None:
-    """Import a file that was exported at `minute`."""
-    exported = document(*messages, **{"exportedAt": at(minute).isoformat()} | changes)
-    assert import_file(io.BytesIO(minified(exported)), lambda _tally: None).failure is None
 
 
 def everything() -> list[list[str]]:
